@@ -1,0 +1,111 @@
+import { foldDim, formatShape, sameDim, subDims, variableName, type Dim, type Graph, type Shape } from '../ir/index.ts'
+import type { Attributes, OnnxNode, OnnxTensor, OnnxType } from './model.ts'
+
+/** Slice's ends and starts that mean "to the end" and, walking backwards, "past the first". */
+const farEnd = 0x7fffffffffffffffn
+const farStart = -0x7fffffffffffffffn
+
+const encoders: { readonly [T in OnnxType]: (values: readonly (number | bigint)[]) => ArrayBufferView } = {
+  float32: (values) => Float32Array.from(values, Number),
+  int32: (values) => Int32Array.from(values, Number),
+  int64: (values) => BigInt64Array.from(values, BigInt),
+  bool: (values) => Uint8Array.from(values, Number),
+}
+
+/** Collects ONNX nodes and constants, and turns symbolic lengths into shape tensors. */
+export class Emitter {
+  readonly nodes: OnnxNode[] = []
+  readonly constants: OnnxTensor[] = []
+  readonly #graph: Graph
+  readonly #constantNames = new Map<string, string>()
+  readonly #lengths = new Map<string, string>()
+
+  constructor(graph: Graph) {
+    this.#graph = graph
+  }
+
+  /** Adds a node and returns the name of its first output. */
+  emit(type: string, inputs: readonly string[], attributes: Attributes = {}, { domain = '', outputs = 1 } = {}): string {
+    const names = Array.from({ length: outputs }, (_, i) => `n${this.nodes.length}${i === 0 ? '' : `_${i}`}`)
+    this.nodes.push({ type, domain, inputs, outputs: names, attributes })
+    return names[0]!
+  }
+
+  constant(type: OnnxType, values: readonly (number | bigint)[], shape: readonly number[] = [values.length]): string {
+    const key = `${type}${formatShape(shape)}:${values.join(',')}`
+    const known = this.#constantNames.get(key)
+    if (known !== undefined) return known
+    const name = `c${this.constants.length}`
+    const view = encoders[type](values)
+    this.constants.push({ name, type, shape, data: new Uint8Array(view.buffer, view.byteOffset, view.byteLength) })
+    this.#constantNames.set(key, name)
+    return name
+  }
+
+  int64s(...values: (number | bigint)[]): string {
+    return this.constant('int64', values)
+  }
+
+  /** An int64 tensor of one element that holds the length when the model runs. */
+  length(dim: Dim): string {
+    return foldDim<string>(dim, {
+      constant: (value) => this.int64s(value),
+      variable: (name) => this.#variable(name),
+      add: (a, b) => this.emit('Add', [a, b]),
+      mul: (a, b) => this.emit('Mul', [a, b]),
+      // ONNX divides towards zero; lengths and their numerators are not negative.
+      floorDiv: (a, divisor) => this.emit('Div', [a, this.int64s(divisor)]),
+    })
+  }
+
+  lengths(dims: Shape): string {
+    if (dims.every((dim) => typeof dim === 'number')) return this.int64s(...dims)
+    return dims.length === 1 ? this.length(dims[0]!) : this.emit('Concat', dims.map((dim) => this.length(dim)), { axis: { int: 0 } })
+  }
+
+  reshape(x: string, from: Shape, to: Shape): string {
+    // 0 copies the input's length and −1 takes what is left, so most shapes need no arithmetic when the model runs.
+    const spec = to.map((dim, axis) => (typeof dim === 'number' ? dim : axis < from.length && sameDim(dim, from[axis]!) ? 0 : -1))
+    const simple = spec.filter((length) => length === -1).length <= 1 && !to.includes(0)
+    return this.emit('Reshape', [x, simple ? this.int64s(...spec) : this.lengths(to)])
+  }
+
+  transpose(x: string, permutation: readonly number[]): string {
+    return this.emit('Transpose', [x], { perm: { ints: permutation } })
+  }
+
+  /** x[start:end:step] along one axis of the given length. */
+  slice(x: string, axis: number, length: Dim, start: Dim, end: Dim, step = 1): string {
+    const position = (at: Dim): string => {
+      if (typeof at === 'number') return this.int64s(at)
+      const fromEnd = subDims(at, length)
+      return typeof fromEnd === 'number' && fromEnd <= 0 ? this.int64s(fromEnd === 0 ? farEnd : fromEnd) : this.length(at)
+    }
+    return this.emit('Slice', [x, position(start), position(end), this.int64s(axis), this.int64s(step)])
+  }
+
+  reverse(x: string, axis: number): string {
+    return this.emit('Slice', [x, this.int64s(-1), this.int64s(farStart), this.int64s(axis), this.int64s(-1)])
+  }
+
+  pad(x: string, axis: number, before: Dim, after: Dim): string {
+    return before === 0 && after === 0 ? x : this.emit('Pad', [x, this.lengths([before, after]), '', this.int64s(axis)])
+  }
+
+  reduceSum(x: string, axes: readonly number[], keep = true): string {
+    return this.emit('ReduceSum', [x, this.int64s(...axes)], { keepdims: { int: keep ? 1 : 0 } })
+  }
+
+  #variable(name: string): string {
+    const known = this.#lengths.get(name)
+    if (known !== undefined) return known
+    for (const { params, type } of this.#graph.inputs) {
+      const axis = type.shape.findIndex((dim) => variableName(dim) === name)
+      if (axis < 0) continue
+      const length = this.emit('Shape', [params.name], { start: { int: axis }, end: { int: axis + 1 } })
+      this.#lengths.set(name, length)
+      return length
+    }
+    throw new TypeError(`length '${name}' is bound by no input, which verify() should have found`)
+  }
+}

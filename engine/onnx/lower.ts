@@ -1,0 +1,172 @@
+import { addDims, convLength, evaluateShape, mulDims, subDims, variableName, type Conv1d, type Dim, type Graph, type Op, type Shape, type Value } from '../ir/index.ts'
+import { Emitter } from './emitter.ts'
+import type { OnnxModel, OnnxValueInfo } from './model.ts'
+
+/** Emits ONNX nodes for one operation and returns the name of its result. */
+type LoweringRule<O extends Op> = (emitter: Emitter, value: Value<O>, inputs: readonly string[]) => string
+
+const direct =
+  <O extends Op>(type: string): LoweringRule<O> =>
+  (emitter, _, inputs) =>
+    emitter.emit(type, inputs)
+
+const contrib = { domain: 'com.microsoft' }
+const shapeOf = (value: Value, input: number): Shape => value.inputs[input]!.type.shape
+
+const convAttributes = ({ stride, padBefore, padAfter, groups }: Conv1d) => ({
+  strides: { ints: [stride] },
+  pads: { ints: [padBefore, padAfter] },
+  group: { int: groups },
+})
+
+/** [out, in/groups, kernel] to [in, out/groups, kernel] with the kernel read backwards: the weight of the transposed convolution. */
+const flipWeight = (emitter: Emitter, weight: string, [out, perGroup, kernel]: readonly number[], groups: number): string => {
+  const flipped = emitter.reverse(weight, 2)
+  const grouped = emitter.emit('Reshape', [flipped, emitter.int64s(groups, out! / groups, perGroup!, kernel!)])
+  return emitter.emit('Reshape', [emitter.transpose(grouped, [0, 2, 1, 3]), emitter.int64s(groups * perGroup!, out! / groups, kernel!)])
+}
+
+/** Kernels up to this length are unfolded for the weight gradient: one matrix product; longer ones run as a convolution whose kernel is the gradient. */
+const longestUnfoldedKernel = 16
+
+/** Σ_batch gradient · unfolded(x)ᵀ, with x unfolded to one row a (tap, channel). */
+const unfoldedWeightGradient = (emitter: Emitter, x: string, gradient: string, xShape: Shape, outTime: Dim, params: Value<'conv1dWeightGradient'>['params']): string => {
+  const { kernel, stride, padBefore, padAfter } = params
+  const time = addDims(xShape[2]!, padBefore + padAfter)
+  const padded = emitter.pad(x, 2, padBefore, padAfter)
+  const span = addDims(mulDims(stride, addDims(outTime, -1)), 1)
+  const taps = Array.from({ length: kernel }, (_, j) => emitter.slice(padded, 2, time, j, addDims(span, j), stride))
+  const unfolded = taps.length === 1 ? taps[0]! : emitter.emit('Concat', taps, { axis: { int: 1 } })
+  const perUtterance = emitter.emit('MatMul', [gradient, emitter.transpose(unfolded, [0, 2, 1])])
+  const total = emitter.reduceSum(perUtterance, [0], false)
+  const channels = xShape[1] as number
+  return emitter.transpose(emitter.emit('Reshape', [total, emitter.int64s(-1, kernel, channels)]), [0, 2, 1])
+}
+
+/** The weight gradient as a convolution of x with the gradient, batch and channels exchanged, dilated by the stride. */
+const convolvedWeightGradient = (emitter: Emitter, x: string, gradient: string, xShape: Shape, params: Value<'conv1dWeightGradient'>['params']): string => {
+  const { kernel, stride, padBefore, padAfter, groups } = params
+  const [batch, channels, time] = xShape
+  const perGroup = (channels as number) / groups
+  const split = emitter.reshape(x, xShape, [batch!, groups, perGroup, time!])
+  const swapped = emitter.reshape(emitter.transpose(split, [2, 1, 0, 3]), [perGroup, groups, batch!, time!], [perGroup, mulDims(groups, batch!), time!])
+  const result = emitter.emit('Conv', [swapped, emitter.transpose(gradient, [1, 0, 2])], {
+    dilations: { ints: [stride] },
+    pads: { ints: [padBefore, padAfter] },
+    group: { int: groups },
+  })
+  return emitter.transpose(emitter.slice(result, 2, addDims(kernel, stride), 0, kernel), [1, 0, 2])
+}
+
+/** Every operation has a lowering; onnx.test.ts runs each against the float64 reference. */
+const loweringRules: { readonly [O in Op]: LoweringRule<O> } = {
+  input: (_, { params }) => params.name,
+  constant: (emitter, { params, type }) => {
+    const shape = evaluateShape(type.shape, {})
+    const filled = params.values.length === 1 ? new Array<number>(shape.reduce((a, b) => a * b, 1)).fill(params.values[0]!) : params.values
+    return emitter.constant('float32', filled, shape)
+  },
+  neg: direct('Neg'),
+  exp: direct('Exp'),
+  log: direct('Log'),
+  sqrt: direct('Sqrt'),
+  reciprocal: direct('Reciprocal'),
+  erf: direct('Erf'),
+  sigmoid: direct('Sigmoid'),
+  softplus: direct('Softplus'),
+  gelu: direct('Gelu'),
+  add: direct('Add'),
+  sub: direct('Sub'),
+  mul: direct('Mul'),
+  div: direct('Div'),
+  select: direct('Where'),
+  matmul: (emitter, value, inputs) => {
+    const [a, b] = inputs as [string, string]
+    const { transposeA, transposeB } = value.params
+    const ranks = [shapeOf(value, 0).length, shapeOf(value, 1).length] as const
+    if (ranks[0] === 2 && ranks[1] === 2) return emitter.emit('Gemm', [a, b], { transA: { int: Number(transposeA) }, transB: { int: Number(transposeB) } })
+    const swap = (x: string, rank: number): string => emitter.transpose(x, [...Array(rank - 2).keys(), rank - 1, rank - 2])
+    return emitter.emit('MatMul', [transposeA ? swap(a, ranks[0]) : a, transposeB ? swap(b, ranks[1]) : b])
+  },
+  softmax: (emitter, _, inputs) => emitter.emit('Softmax', inputs, { axis: { int: -1 } }),
+  layerNorm: (emitter, { params }, inputs) => emitter.emit('LayerNormalization', inputs, { axis: { int: -1 }, epsilon: { float: params.epsilon } }),
+  sum: (emitter, value, [x]) => {
+    const { axes } = value.params
+    const last = shapeOf(value, 0).length - 1
+    // A full reduction in one go loses accuracy on the CPU: rows first, then their sums.
+    if (axes.length > 1 && axes.includes(last)) return emitter.reduceSum(emitter.reduceSum(x!, [last]), axes.filter((axis) => axis !== last))
+    return emitter.reduceSum(x!, axes)
+  },
+  cumulativeSum: (emitter, { params }, [x]) => emitter.emit('CumSum', [x!, emitter.constant('int32', [params.axis], [])], { reverse: { int: Number(params.reverse) } }),
+  reshape: (emitter, value, [x]) => emitter.reshape(x!, shapeOf(value, 0), value.params.shape),
+  transpose: (emitter, { params }, [x]) => emitter.transpose(x!, params.permutation),
+  expand: (emitter, { params }, [x]) => emitter.emit('Expand', [x!, emitter.lengths(params.shape)]),
+  slice: (emitter, value, [x]) => emitter.slice(x!, value.params.axis, shapeOf(value, 0)[value.params.axis]!, value.params.start, value.params.end),
+  concat: (emitter, { params }, inputs) => emitter.emit('Concat', inputs, { axis: { int: params.axis } }),
+  pad: (emitter, { params }, [x]) => emitter.pad(x!, params.axis, params.before, params.after),
+  reverse: (emitter, { params }, [x]) => emitter.reverse(x!, params.axis),
+  permuteRows: (emitter, _, inputs) => emitter.emit('Gather', inputs, { axis: { int: 0 } }),
+  conv1d: (emitter, { params }, inputs) => emitter.emit('Conv', inputs, convAttributes(params)),
+  conv1dInputGradient: (emitter, value, [gradient, weight]) => {
+    const { params } = value
+    const { stride, padBefore, padAfter, groups, time } = params
+    const [out, perGroup, kernel] = shapeOf(value, 1) as number[]
+    const flippable = stride === 1 && padBefore < kernel! && padAfter < kernel!
+    // A transposed convolution of stride 1 is a convolution with the flipped weight, which runs several times faster here.
+    if (flippable) {
+      const weightFlipped = flipWeight(emitter, weight!, [out!, perGroup!, kernel!], groups)
+      return emitter.emit('Conv', [gradient!, weightFlipped], convAttributes({ stride, padBefore: kernel! - 1 - padBefore, padAfter: kernel! - 1 - padAfter, groups }))
+    }
+    const full = emitter.emit('ConvTranspose', [gradient!, weight!], { strides: { ints: [stride] }, group: { int: groups } })
+    const padded = addDims(time, padBefore + padAfter)
+    const covered = addDims(mulDims(stride, subDims(convLength(time, kernel!, params), 1)), kernel!)
+    // Samples past the last full window touch no output: their gradient is zero.
+    const complete = stride === 1 ? full : emitter.pad(full, 2, 0, subDims(padded, covered))
+    return padBefore + padAfter === 0 ? complete : emitter.slice(complete, 2, padded, padBefore, addDims(padBefore, time))
+  },
+  conv1dWeightGradient: (emitter, value, [x, gradient]) => {
+    const { params } = value
+    const xShape = shapeOf(value, 0)
+    return params.groups === 1 && params.kernel <= longestUnfoldedKernel
+      ? unfoldedWeightGradient(emitter, x!, gradient!, xShape, shapeOf(value, 1)[2]!, params)
+      : convolvedWeightGradient(emitter, x!, gradient!, xShape, params)
+  },
+  causalConv: (emitter, value, [x, weight]) => {
+    const [channels, kernel] = shapeOf(value, 1) as number[]
+    const perChannel = emitter.emit('Reshape', [weight!, emitter.int64s(channels!, 1, kernel!)])
+    return emitter.emit('CausalConvWithState', [x!, perChannel], { channels_last: { int: 1 }, activation: { string: 'none' } }, { ...contrib, outputs: 2 })
+  },
+  linearAttention: (emitter, { params }, [q, k, v, g]) =>
+    emitter.emit(
+      'LinearAttention',
+      [q!, k!, v!, '', g!],
+      { q_num_heads: { int: params.groups }, kv_num_heads: { int: params.heads }, update_rule: { string: 'gated' }, scale: { float: 1 } },
+      { ...contrib, outputs: 2 },
+    ),
+}
+
+const lowerNode = <O extends Op>(emitter: Emitter, value: Value<O>, inputs: readonly string[]): string => loweringRules[value.op](emitter, value, inputs)
+
+/** The graph as an ONNX model; outputs carry the graph's output names. */
+export const lower = (graph: Graph, metadata: Readonly<Record<string, string>> = {}): OnnxModel => {
+  const emitter = new Emitter(graph)
+  const names = new Map<Value, string>()
+  for (const value of graph.nodes) names.set(value, lowerNode(emitter, value, value.inputs.map((x) => names.get(x)!)))
+  for (const [name, value] of Object.entries(graph.outputs)) {
+    emitter.nodes.push({ type: 'Identity', domain: '', inputs: [names.get(value)!], outputs: [name], attributes: {} })
+  }
+  return {
+    name: graph.name,
+    nodes: emitter.nodes,
+    constants: emitter.constants,
+    inputs: graph.inputs.map((value) => valueInfo(value.params.name, value)),
+    outputs: Object.entries(graph.outputs).map(([name, value]) => valueInfo(name, value)),
+    metadata,
+  }
+}
+
+const valueInfo = (name: string, { type }: Value): OnnxValueInfo => ({
+  name,
+  type: type.dtype,
+  shape: type.shape.map((dim) => (typeof dim === 'number' ? dim : (variableName(dim) ?? dim.key))),
+})

@@ -1,0 +1,49 @@
+import type { DType, Graph } from '../ir/index.ts'
+
+export type DeviceName = 'cpu' | 'webgpu'
+export type TensorData = Float32Array | Int32Array | Uint8Array
+
+/** A row-major tensor in this process's memory; bool is one byte an element. */
+export interface HostTensor {
+  readonly dtype: DType
+  readonly shape: readonly number[]
+  readonly data: TensorData
+}
+
+/**
+ * A tensor where a device keeps it. It belongs to whoever received it, who disposes of it when done;
+ * devices with memory of their own never reclaim an undisposed one.
+ */
+export interface DeviceTensor {
+  readonly device: DeviceName
+  readonly dtype: DType
+  readonly shape: readonly number[]
+  dispose(): void
+}
+
+/** A compiled graph. */
+export interface Program {
+  readonly graph: Graph
+  /**
+   * Runs the graph. Inputs stay the caller's; outputs become the caller's. Runs of one device happen one after the other.
+   * GraphError names an input that is missing or does not fit; RuntimeError carries what the runtime said.
+   */
+  run(inputs: Readonly<Record<string, DeviceTensor>>): Promise<Record<string, DeviceTensor>>
+  dispose(): Promise<void>
+}
+
+/** Where graphs run. One test suite (device.test.ts) holds every implementation to this. */
+export interface Device {
+  readonly name: DeviceName
+  /** Makes a device tensor of host data. On the CPU it is a view: the data must not change before the runs that use it have ended. */
+  upload(tensor: HostTensor): Promise<DeviceTensor>
+  /** Brings a tensor back; on the CPU without a copy. */
+  read(tensor: DeviceTensor): Promise<HostTensor>
+  compile(graph: Graph): Promise<Program>
+  /** Disposes of every program; tensors that are still held stay their owners'. */
+  dispose(): Promise<void>
+}
+
+export const float32 = (data: Float32Array, shape: readonly number[]): HostTensor => ({ dtype: 'float32', shape, data })
+export const int32 = (data: Int32Array, shape: readonly number[]): HostTensor => ({ dtype: 'int32', shape, data })
+export const bool = (data: Uint8Array, shape: readonly number[]): HostTensor => ({ dtype: 'bool', shape, data })

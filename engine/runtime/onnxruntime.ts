@@ -1,0 +1,120 @@
+import * as ort from 'onnxruntime-node'
+import { messageOf, RuntimeError } from '../errors.ts'
+import { bindShapes, type DType, type Graph } from '../ir/index.ts'
+import { encodeModel, lower } from '../onnx/index.ts'
+import type { Device, DeviceTensor, HostTensor, Program, TensorData } from './device.ts'
+
+/** A tensor of ONNX Runtime that lives in this process's memory. */
+class CpuTensor implements DeviceTensor {
+  readonly device = 'cpu'
+  readonly shape: readonly number[]
+  readonly dtype: DType
+  readonly native: ort.Tensor
+
+  constructor(native: ort.Tensor) {
+    this.native = native
+    this.shape = native.dims
+    this.dtype = native.type as DType
+  }
+
+  dispose(): void {
+    this.native.dispose()
+  }
+}
+
+class CpuProgram implements Program {
+  readonly graph: Graph
+  readonly #session: ort.InferenceSession
+  readonly #enqueue: Enqueue
+  #disposed = false
+
+  constructor(graph: Graph, session: ort.InferenceSession, enqueue: Enqueue) {
+    this.graph = graph
+    this.#session = session
+    this.#enqueue = enqueue
+  }
+
+  run(inputs: Readonly<Record<string, DeviceTensor>>): Promise<Record<string, DeviceTensor>> {
+    return this.#enqueue(async () => {
+      if (this.#disposed) throw new RuntimeError(`graph ${this.graph.name}: expected a live program, found one that was disposed of`)
+      bindShapes(this.graph, Object.fromEntries(Object.entries(inputs).map(([name, tensor]) => [name, tensor.shape])))
+      const feeds = Object.fromEntries(this.graph.inputs.map(({ params }) => [params.name, nativeOf(inputs[params.name]!, this.graph)]))
+      try {
+        const outputs = await this.#session.run(feeds)
+        return Object.fromEntries(Object.entries(outputs).map(([name, tensor]) => [name, new CpuTensor(tensor)]))
+      } catch (error) {
+        throw new RuntimeError(`graph ${this.graph.name}: ${messageOf(error)}`, { cause: error })
+      }
+    })
+  }
+
+  async dispose(): Promise<void> {
+    if (this.#disposed) return
+    this.#disposed = true
+    await this.#session.release()
+  }
+}
+
+const nativeOf = (tensor: DeviceTensor, graph: Graph): ort.Tensor => {
+  if (!(tensor instanceof CpuTensor)) throw new RuntimeError(`graph ${graph.name}: expected a tensor of device cpu, found one of ${tensor.device}`)
+  return tensor.native
+}
+
+type Enqueue = <T>(job: () => Promise<T>) => Promise<T>
+
+/** Runs jobs one after the other, whatever becomes of each. */
+const serialQueue = (): Enqueue => {
+  let last: Promise<unknown> = Promise.resolve()
+  return (job) => {
+    const result = last.then(job, job)
+    last = result.catch(() => undefined)
+    return result
+  }
+}
+
+class CpuDevice implements Device {
+  readonly name = 'cpu'
+  readonly #threads: number
+  readonly #programs = new Set<CpuProgram>()
+  readonly #enqueue = serialQueue()
+
+  constructor(threads: number) {
+    this.#threads = threads
+  }
+
+  upload({ dtype, shape, data }: HostTensor): Promise<DeviceTensor> {
+    return Promise.resolve(new CpuTensor(new ort.Tensor(dtype, data, shape)))
+  }
+
+  read(tensor: DeviceTensor): Promise<HostTensor> {
+    if (!(tensor instanceof CpuTensor)) return Promise.reject(new RuntimeError(`expected a tensor of device cpu, found one of ${tensor.device}`))
+    return Promise.resolve({ dtype: tensor.dtype, shape: tensor.shape, data: tensor.native.data as TensorData })
+  }
+
+  async compile(graph: Graph): Promise<Program> {
+    try {
+      const session = await ort.InferenceSession.create(encodeModel(lower(graph)), {
+        executionProviders: ['cpu'],
+        intraOpNumThreads: this.#threads,
+        interOpNumThreads: 1,
+        graphOptimizationLevel: 'all',
+        logSeverityLevel: 3,
+        // Sessions alternate: a pool that spins after its run takes the next one's cores.
+        extra: { session: { intra_op: { allow_spinning: '0' } } },
+      })
+      const program = new CpuProgram(graph, session, this.#enqueue)
+      this.#programs.add(program)
+      return program
+    } catch (error) {
+      throw new RuntimeError(`graph ${graph.name}: ${messageOf(error)}`, { cause: error })
+    }
+  }
+
+  async dispose(): Promise<void> {
+    await Promise.all([...this.#programs].map((program) => program.dispose()))
+    this.#programs.clear()
+  }
+}
+
+/** The CPU of this machine with so many threads (results are bit-equal only for equal numbers of threads). */
+export const openCpu = (threads: number): Device => new CpuDevice(threads)
