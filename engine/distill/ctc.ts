@@ -86,7 +86,7 @@ class Lattice {
   readonly #beta: Float64Array
   /** The vocabulary entry that a state emits; states with an even index emit the blank. */
   readonly #labels: Int32Array
-  /** Whether a state may be entered from two states before: a label that differs from the one before it. */
+  /** Whether a state may be entered from two states before: a label that differs from the one before it. Never set for a blank. */
   readonly #skips: Uint8Array
   /** log Σ exp(logits) of each frame. */
   readonly #normaliser: Float64Array
@@ -113,7 +113,6 @@ class Lattice {
     this.#frames = frames
     this.#states = 2 * target.length + 1
     this.#labels.fill(blank, 0, this.#states)
-    this.#skips.fill(0, 0, this.#states)
     for (let i = 0; i < target.length; i++) {
       this.#labels[2 * i + 1] = target[i]!
       this.#skips[2 * i + 1] = i > 0 && target[i] !== target[i - 1] ? 1 : 0
@@ -154,8 +153,7 @@ class Lattice {
     }
     const last = frames * states - 1
     this.#logLikelihood = states > 1 ? logAdd(alpha[last]!, alpha[last - 1]!, -Infinity) : alpha[last]!
-    // 0 − x, so that a certain target costs 0 and not −0.
-    return 0 - this.#logLikelihood
+    return -this.#logLikelihood
   }
 
   /** Adds scale · d(−log p) / d logits, [frames, vocabulary]; after a forward with a finite loss. */
