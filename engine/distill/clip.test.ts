@@ -27,7 +27,8 @@ describe('gradient norm and clipping', () => {
 
 describe('diagnosis of gradients', () => {
   it('names the first of equals', () => {
-    expect(largestGradient([Float32Array.of(1), Float32Array.of(2, -3, 3), Float32Array.of(-3)])).toEqual({ gradient: 1, index: 1, value: -3 })
+    const gradients = [Float32Array.of(1), Float32Array.of(2, -3, 3), Float32Array.of(-3)]
+    expect(largestGradient(gradients)).toEqual({ gradient: 1, index: 1, value: -3 })
   })
 
   it('finds the largest and the first that is not finite', () => {
