@@ -1,0 +1,42 @@
+/** What a job says while it runs. Front ends show these; none changes what the job does. */
+export type JobEvent =
+  | { readonly kind: 'note'; readonly message: string }
+  | { readonly kind: 'progress'; readonly stage: string; readonly done: number; readonly total: number }
+  | UpdateEvent
+  | EvaluationEvent
+  | { readonly kind: 'checkpoint'; readonly update: number; readonly path: string }
+
+/** One optimiser update, as it also stands in metrics.jsonl. */
+export interface UpdateEvent {
+  readonly kind: 'update'
+  /** 1-based. */
+  readonly update: number
+  readonly updates: number
+  readonly loss: number
+  /** CTC summed over the update / characters. */
+  readonly ctc: number
+  /** α · mean layerwise loss, and the loss of each layer before weighting; absent without a teacher. */
+  readonly layerwise?: number
+  readonly alignment?: readonly number[]
+  /** β · output distillation. */
+  readonly output?: number
+  readonly learningRate: number
+  /** Before clipping. */
+  readonly gradientNorm: number
+  /** Valid audio of the update, in seconds, and seconds of audio a second of time. */
+  readonly audioSeconds: number
+  readonly audioSecondsPerSecond: number
+  /** Utterances whose transcript does not fit their frames; they take no part. */
+  readonly infeasible: number
+  readonly secondsLeft: number
+}
+
+export interface EvaluationEvent {
+  readonly kind: 'evaluation'
+  readonly update: number
+  readonly wer: number
+  readonly cer: number
+  readonly best: boolean
+}
+
+export type OnEvent = (event: JobEvent) => void

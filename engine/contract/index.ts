@@ -1,0 +1,3 @@
+/** What processes tell each other: settings as zod schemas, and events. No native import, so every process may use it. */
+export * from './events.ts'
+export * from './settings.ts'

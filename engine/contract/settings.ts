@@ -1,0 +1,62 @@
+import { z } from 'zod'
+
+const seconds = z.number().positive()
+const count = z.int().positive()
+const fraction = z.number().min(0).max(1)
+
+/** How the learning rate moves over updates; the first update of a warm-up has learning rate 0. */
+export const scheduleSchema = z.strictObject({
+  peak: z.number().positive().describe('learning rate after the warm-up'),
+  warmupUpdates: z.int().nonnegative().describe('updates over which it rises from 0'),
+  decay: z.enum(['none', 'linear', 'cosine', 'exponential']).describe('how it falls after the warm-up'),
+  decayUpdates: count.optional().describe('updates over which it falls; default: those left after the warm-up'),
+  floor: z.number().nonnegative().describe('learning rate after the decay'),
+})
+
+/** What fine-tuning and conversion share. */
+export const trainingSchema = z.strictObject({
+  updates: count.describe('updates in all'),
+  batchSeconds: seconds.describe('padded audio in one update, in seconds'),
+  schedule: scheduleSchema,
+  weightDecay: z.number().nonnegative().describe('decoupled weight decay of matrices and kernels'),
+  clipNorm: z.number().positive().describe('largest global norm of a gradient'),
+  freezeFrontend: z.boolean().describe('keep the convolutional frontend as it is and cache its features'),
+  evaluateEvery: count.describe('updates between evaluations and checkpoints'),
+  seed: z.int().nonnegative(),
+  /** Regularisation; where absent, the model's config.json decides. */
+  dropout: z
+    .strictObject({ hidden: fraction, activation: fraction, attention: fraction, featureProjection: fraction, final: fraction })
+    .partial()
+    .default({})
+    .describe('dropout probabilities; default: those of the model'),
+  specAugment: z
+    .strictObject({ timeProbability: fraction, timeLength: count, timeMinMasks: z.int().nonnegative(), featureProbability: fraction, featureLength: count, featureMinMasks: z.int().nonnegative() })
+    .partial()
+    .default({})
+    .describe('SpecAugment spans; default: those of the model'),
+  featureCacheBytes: z.int().nonnegative().default(2 ** 31).describe('memory for cached frontend features, in bytes'),
+})
+export type TrainingSettings = z.infer<typeof trainingSchema>
+export type ScheduleSettings = z.infer<typeof scheduleSchema>
+
+export const guidanceNames = ['unguided', 'target'] as const
+export type Guidance = (typeof guidanceNames)[number]
+
+/** How the teacher guides, in the effective values of the design's formulas. */
+export const guidanceSchema = z.strictObject({
+  guidance: z.enum(guidanceNames),
+  layerwiseWeight: z.number().nonnegative().describe('α: weight of the mean layerwise alignment loss'),
+  outputWeight: z.number().nonnegative().describe('β: weight of the output distillation'),
+})
+export type GuidanceSettings = z.infer<typeof guidanceSchema>
+
+export const mixerSchema = z.strictObject({ expand: count, dState: count, dConv: count, headdim: count, ngroups: count })
+export type MixerSettings = z.infer<typeof mixerSchema>
+
+export const textSchema = z.strictObject({
+  case: z.enum(['auto', 'upper', 'lower', 'keep']).default('auto').describe('case that transcripts are brought to; auto: that of the vocabulary'),
+  unknown: z.enum(['error', 'unk', 'drop']).default('error').describe('what becomes of a character outside the vocabulary'),
+})
+export type TextSettings = z.infer<typeof textSchema>
+
+export const deviceSchema = z.enum(['auto', 'cpu', 'webgpu'])

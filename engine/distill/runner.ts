@@ -1,0 +1,179 @@
+import { fillKeepMask } from '../random.ts'
+import { evaluateShape } from '../ir/index.ts'
+import { layerStage, paddingTensors, viewOf, type BatchFrames, type SpeechModel } from '../models/index.ts'
+import { maskName } from '../nn/index.ts'
+import { bool, float32, type Device, type DeviceTensor, type HostTensor, type Program } from '../runtime/index.ts'
+import { trainingStages, type StageGraphs, type StageKind, type StageOptions } from './stages.ts'
+
+/** What names the random numbers of one micro-batch. */
+export interface RandomKey {
+  readonly seed: number
+  readonly update: number
+}
+
+/** SpecAugment's masks of a batch: 1 = hidden; [batch, time] and [batch, hidden_size]. */
+export interface HiddenSpans {
+  readonly time: Uint8Array | undefined
+  readonly feature: Uint8Array | undefined
+}
+
+/** Where the dropout masks of a stage come from: the generator in training, stored ones in tests. */
+export type MaskSource = (site: string, shape: readonly number[], probability: number) => Uint8Array
+
+/** Masks keyed by (seed, update, layer, site), so that a recomputed layer or a resumed run sees the same ones. */
+export const drawnMasks =
+  ({ seed, update }: RandomKey): MaskSource =>
+  (site, shape, probability) => {
+    const mask = new Uint8Array(shape.reduce((a, b) => a * b, 1))
+    fillKeepMask(mask, probability, seed, 'dropout', update, site)
+    return mask
+  }
+
+/** The inputs of one batch that every stage shares. */
+export interface BatchContext extends BatchFrames {
+  readonly spans: HiddenSpans
+  readonly masks: MaskSource
+}
+
+/** Teacher's hidden state and the frame weights of the alignment with it. */
+export interface Guide {
+  readonly teacher: DeviceTensor
+  /** [batch, time]. */
+  readonly weight: Float32Array
+}
+
+type Direction = 'forward' | 'backward'
+type Inputs = Readonly<Record<string, HostTensor | DeviceTensor>>
+
+const isHost = (tensor: HostTensor | DeviceTensor): tensor is HostTensor => 'data' in tensor
+
+/** Runs the stages of one model forward and backward, one program at a time. */
+export class StageRunner {
+  readonly model: SpeechModel
+  readonly #device: Device
+  readonly #graphs: Readonly<Record<StageKind, StageGraphs>>
+  readonly #programs = new Map<string, Promise<Program>>()
+
+  constructor(device: Device, model: SpeechModel, options: StageOptions) {
+    this.model = model
+    this.#device = device
+    this.#graphs = trainingStages(model.config, options)
+  }
+
+  get layers(): number {
+    return this.model.config.num_hidden_layers
+  }
+
+  /** audio: [batch, samples] → features: [batch, time, channels]. */
+  async frontend(audio: HostTensor): Promise<DeviceTensor> {
+    return (await this.#run('frontend', 'forward', 'frontend', { audio }, undefined)).y!
+  }
+
+  /** features → the encoder's input. */
+  async projection(features: DeviceTensor, context: BatchContext): Promise<DeviceTensor> {
+    return (await this.#run('projection', 'forward', 'projection', { x: features }, context)).y!
+  }
+
+  async layer(index: number, x: DeviceTensor, context: BatchContext): Promise<DeviceTensor> {
+    return (await this.#run(this.#layerKind(index), 'forward', layerStage(index), { x }, context)).y!
+  }
+
+  /** The last hidden state (behind the final norm) and the logits. */
+  async head(x: DeviceTensor, context: BatchContext): Promise<{ hidden: DeviceTensor; logits: DeviceTensor }> {
+    const { hidden, logits } = await this.#run('head', 'forward', 'head', { x }, context)
+    return { hidden: hidden!, logits: logits! }
+  }
+
+  /** Adds the head's parameter gradients to `gradient` and returns the gradient of its input, with the weighted alignment loss. */
+  headBackward(x: DeviceTensor, dLogits: HostTensor, context: BatchContext, gradient: Float32Array, guide?: Guide): Promise<StageGradient> {
+    return this.#backward('head', 'head', { x, dy: dLogits }, context, gradient, guide)
+  }
+
+  layerBackward(index: number, x: DeviceTensor, dy: DeviceTensor, context: BatchContext, gradient: Float32Array, guide?: Guide): Promise<StageGradient> {
+    return this.#backward(this.#layerKind(index), layerStage(index), { x, dy }, context, gradient, guide)
+  }
+
+  /** `dx`, the gradient of the features, is there when the frontend is trained. */
+  projectionBackward(features: DeviceTensor, dy: DeviceTensor, context: BatchContext, gradient: Float32Array): Promise<StageGradient> {
+    return this.#backward('projection', 'projection', { x: features, dy }, context, gradient)
+  }
+
+  async frontendBackward(audio: HostTensor, dy: DeviceTensor, gradient: Float32Array): Promise<void> {
+    await this.#backward('frontend', 'frontend', { audio, dy }, undefined, gradient)
+  }
+
+  async dispose(): Promise<void> {
+    for (const program of this.#programs.values()) await (await program).dispose()
+    this.#programs.clear()
+  }
+
+  #layerKind(index: number): StageKind {
+    return index === this.layers - 1 ? 'lastLayer' : 'layer'
+  }
+
+  async #backward(kind: StageKind, stage: string, inputs: Inputs, context: BatchContext | undefined, gradient: Float32Array, guide?: Guide): Promise<StageGradient> {
+    const guided = guide === undefined || context === undefined ? {} : { teacher: guide.teacher, alignmentWeight: float32(guide.weight, [context.batch, context.frames]) }
+    const outputs = await this.#run(kind, 'backward', stage, { ...inputs, ...guided }, context)
+    const { dx, alignment } = outputs
+    for (const place of this.model.layout.stage(stage)) {
+      const tensor = outputs[`d.${place.local}`]
+      if (tensor === undefined) continue
+      const { data } = await this.#device.read(tensor)
+      const total = viewOf(gradient, place)
+      for (let i = 0; i < data.length; i++) total[i]! += data[i]!
+      tensor.dispose()
+    }
+    const loss = alignment === undefined ? 0 : (await this.#device.read(alignment)).data[0]!
+    alignment?.dispose()
+    return { dx, alignment: loss }
+  }
+
+  async #run(kind: StageKind, direction: Direction, stage: string, inputs: Inputs, context: BatchContext | undefined): Promise<Record<string, DeviceTensor>> {
+    const program = await this.#program(kind, direction)
+    const wanted = new Set(program.graph.inputs.map(({ params }) => params.name))
+    const all: Record<string, HostTensor | DeviceTensor> = { ...inputs }
+    for (const place of this.model.layout.stage(stage)) all[place.local] = float32(viewOf(this.model.parameters, place), place.shape)
+    if (context !== undefined) Object.assign(all, this.#contextInputs(kind, stage, context))
+    const fed: Record<string, DeviceTensor> = {}
+    const own: DeviceTensor[] = []
+    for (const name of wanted) {
+      const tensor = all[name]
+      if (tensor === undefined) continue
+      fed[name] = isHost(tensor) ? await this.#device.upload(tensor) : tensor
+      if (isHost(tensor)) own.push(fed[name])
+    }
+    try {
+      return await program.run(fed)
+    } finally {
+      for (const tensor of own) tensor.dispose()
+    }
+  }
+
+  #contextInputs(kind: StageKind, stage: string, context: BatchContext): Record<string, HostTensor> {
+    const { batch, frames, spans, masks } = context
+    const result: Record<string, HostTensor> = { ...paddingTensors(context) }
+    if (spans.time !== undefined) result.timeMask = bool(spans.time, [batch, frames, 1])
+    if (spans.feature !== undefined) result.featureMask = bool(spans.feature, [batch, 1, this.model.config.hidden_size])
+    for (const { site, shape, probability } of this.#graphs[kind].dropout) {
+      const lengths = evaluateShape(shape, { batch, time: frames })
+      const qualified = stage.startsWith('layers.') ? `${stage}.${site}` : site
+      result[maskName(site)] = bool(masks(qualified, lengths, probability), lengths)
+    }
+    return result
+  }
+
+  #program(kind: StageKind, direction: Direction): Promise<Program> {
+    const key = `${kind} ${direction}`
+    const known = this.#programs.get(key)
+    if (known !== undefined) return known
+    const compiled = this.#device.compile(this.#graphs[kind][direction])
+    this.#programs.set(key, compiled)
+    return compiled
+  }
+}
+
+export interface StageGradient {
+  readonly dx: DeviceTensor | undefined
+  /** Weighted alignment loss of this stage; 0 without a guide. */
+  readonly alignment: number
+}

@@ -1,0 +1,104 @@
+import { gradients } from '../autodiff/index.ts'
+import { constant, graph, input, meanLast, mul, reshape, square, sub, sum, variable, type Graph, type Value } from '../ir/index.ts'
+import { encoderLayer, frontend, head, paddingInputs, projection, type Wav2Vec2Config } from '../models/index.ts'
+import { MaskedDropout, noDropout, normalise, Parameters, type DropoutSite } from '../nn/index.ts'
+
+/** The programs of one stage: all encoder layers share one of each. */
+export interface StageGraphs {
+  readonly forward: Graph
+  /** Recomputes the stage; outputs `dx` where the gradient goes on, `d.<parameter>`, and `alignment` where a teacher guides. */
+  readonly backward: Graph
+  readonly dropout: readonly DropoutSite[]
+}
+
+/** `lastLayer` is `layer` without an alignment of its own: the last hidden state is compared behind the final norm, in the head. */
+export type StageKind = 'frontend' | 'projection' | 'layer' | 'lastLayer' | 'head'
+
+export interface StageOptions {
+  /** Dropout on (a training student) or off (a teacher). */
+  readonly training: boolean
+  readonly timeMask: boolean
+  readonly featureMask: boolean
+  readonly guided: boolean
+  readonly frontendTrained: boolean
+}
+
+/** Epsilon of the layer norms that the alignment compares hidden states after. */
+const alignmentEpsilon = 1e-5
+
+const batch = variable('batch')
+const time = variable('time')
+
+/**
+ * Σ over frames of weight · MSE(LN(teacher), LN(student)), LN without weight and bias (He & Garner 2025, eq. for L_layerwise);
+ * the weights carry α, the number of layers and of valid frames, and are zero where a frame does not count.
+ */
+const alignmentLoss = (student: Value): Value => {
+  const teacher = input('teacher', student.type.shape)
+  const weight = reshape(input('alignmentWeight', [batch, time]), [batch, time, 1])
+  const difference = sub(normalise(student, alignmentEpsilon), normalise(teacher, alignmentEpsilon))
+  return sum(mul(meanLast(square(difference)), weight), [0, 1, 2])
+}
+
+interface Built {
+  readonly outputs: Record<string, Value>
+  /** The output that receives `dy`. */
+  readonly y: Value
+  /** Where the gradient goes on, if it does. */
+  readonly x: Value | undefined
+  /** The hidden state that is compared with the teacher's, if there is one. */
+  readonly aligned: Value | undefined
+}
+
+const stageGraphs = (name: string, options: StageOptions, build: (p: Parameters, dropout: MaskedDropout | typeof noDropout) => Built): StageGraphs => {
+  const p = new Parameters()
+  const dropout = options.training ? new MaskedDropout() : noDropout
+  const { outputs, y, x, aligned } = build(p, dropout)
+  const forward = graph(`${name} forward`, outputs)
+  const used = new Set<Value>(forward.inputs)
+  const parameters = p.values.filter((value) => used.has(value))
+
+  const seeds = [{ value: y, gradient: input('dy', y.type.shape) }]
+  const alignment = aligned === undefined ? undefined : alignmentLoss(aligned)
+  if (alignment !== undefined) seeds.push({ value: alignment, gradient: constant([1], [1, 1, 1]) })
+  const wrt: Value[] = x === undefined ? parameters : [x, ...parameters]
+  const results = gradients(seeds, wrt)
+  const named = wrt.map((value, i) => [value === x ? 'dx' : `d.${(value as Value<'input'>).params.name}`, results[i]!] as const)
+  const backward = graph(`${name} backward`, { ...Object.fromEntries(named), ...(alignment === undefined ? {} : { alignment }) })
+  return { forward, backward, dropout: dropout instanceof MaskedDropout ? dropout.sites : [] }
+}
+
+/** The stages of a model as training programs over padded batches. */
+export const trainingStages = (config: Wav2Vec2Config, options: StageOptions): Readonly<Record<StageKind, StageGraphs>> => {
+  const padding = paddingInputs(batch, time)
+  const hidden = (): Value => input('x', [batch, time, config.hidden_size])
+  const layer = (name: string, guided: boolean): StageGraphs =>
+    stageGraphs(name, options, (p, dropout) => {
+      const x = hidden()
+      const y = encoderLayer(p, x, config, { dropout, padding })
+      return { outputs: { y }, y, x, aligned: guided ? y : undefined }
+    })
+  const lastLayer = layer('last layer', false)
+  return {
+    frontend: stageGraphs('frontend', options, (p) => {
+      const y = frontend(p, input('audio', [batch, variable('samples')]), config)
+      return { outputs: { y }, y, x: undefined, aligned: undefined }
+    }),
+    projection: stageGraphs('projection', options, (p, dropout) => {
+      const x = input('x', [batch, time, config.conv_dim.at(-1)!])
+      const masks = {
+        time: options.timeMask ? input('timeMask', [batch, time, 1], 'bool') : undefined,
+        feature: options.featureMask ? input('featureMask', [batch, 1, config.hidden_size], 'bool') : undefined,
+      }
+      const y = projection(p, x, config, { dropout, padding }, masks)
+      return { outputs: { y }, y, x: options.frontendTrained ? x : undefined, aligned: undefined }
+    }),
+    layer: options.guided ? layer('layer', true) : lastLayer,
+    lastLayer,
+    head: stageGraphs('head', options, (p, dropout) => {
+      const x = hidden()
+      const { hidden: last, logits } = head(p, x, config, { dropout })
+      return { outputs: { logits, hidden: last }, y: logits, x, aligned: options.guided ? last : undefined }
+    }),
+  }
+}
