@@ -1,0 +1,20 @@
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { messageOf, MissingFileError } from '../errors.ts'
+
+/** SHA-256 in hexadecimal of the bytes of the views, one after the other. */
+export const sha256Of = (...views: readonly ArrayBufferView[]): string => {
+  const hash = createHash('sha256')
+  for (const view of views) hash.update(new Uint8Array(view.buffer, view.byteOffset, view.byteLength))
+  return hash.digest('hex')
+}
+
+export const sha256OfFile = async (path: string): Promise<string> => {
+  const hash = createHash('sha256')
+  try {
+    for await (const piece of createReadStream(path)) hash.update(piece as Uint8Array)
+  } catch (error) {
+    throw new MissingFileError(`${path}: expected a readable file, found ${messageOf(error)}`)
+  }
+  return hash.digest('hex')
+}
