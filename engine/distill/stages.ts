@@ -1,4 +1,4 @@
-import { gradients } from '../autodiff/index.ts'
+import { gradients, type Seed } from '../autodiff/index.ts'
 import { constant, graph, input, meanLast, mul, reshape, square, sub, sum, variable, type Graph, type Value } from '../ir/index.ts'
 import { encoderLayer, frontend, head, paddingInputs, projection, type Wav2Vec2Config } from '../models/index.ts'
 import { MaskedDropout, noDropout, normalise, Parameters, type DropoutSite } from '../nn/index.ts'
@@ -58,7 +58,7 @@ const stageGraphs = (name: string, options: StageOptions, build: (p: Parameters,
   const used = new Set<Value>(forward.inputs)
   const parameters = p.values.filter((value) => used.has(value))
 
-  const seeds = [{ value: y, gradient: input('dy', y.type.shape) }]
+  const seeds: Seed[] = [{ value: y, gradient: input('dy', y.type.shape) }]
   const alignment = aligned === undefined ? undefined : alignmentLoss(aligned)
   if (alignment !== undefined) seeds.push({ value: alignment, gradient: constant([1], [1, 1, 1]) })
   const wrt: Value[] = x === undefined ? parameters : [x, ...parameters]

@@ -1,0 +1,33 @@
+import { normaliseAudio, readRecording } from '../audio/index.ts'
+import type { Utterance } from './manifest.ts'
+
+export interface LoadOptions {
+  /** Hz that recordings are brought to. */
+  readonly samplingRate: number
+  /** Whether each utterance is brought to zero mean and unit variance. */
+  readonly normalise: boolean
+}
+
+export interface AudioBatch {
+  readonly utterances: readonly Utterance[]
+  /** [batch, samples], zero-padded. */
+  readonly audio: Float32Array
+  /** Valid samples of each row. */
+  readonly lengths: Int32Array
+}
+
+/** The samples of one utterance as a model wants them. */
+export const loadUtterance = async ({ audioPath, offset, duration }: Utterance, { samplingRate, normalise }: LoadOptions): Promise<Float32Array> => {
+  const samples = await readRecording(audioPath, samplingRate, offset === undefined ? {} : { offset, duration })
+  return normalise ? normaliseAudio(samples) : samples
+}
+
+/** Reads, decodes and pads a batch. */
+export const loadBatch = async (utterances: readonly Utterance[], options: LoadOptions): Promise<AudioBatch> => {
+  const rows = await Promise.all(utterances.map((utterance) => loadUtterance(utterance, options)))
+  const lengths = Int32Array.from(rows, (row) => row.length)
+  const samples = Math.max(...lengths)
+  const audio = new Float32Array(rows.length * samples)
+  rows.forEach((row, b) => audio.set(row, b * samples))
+  return { utterances, audio, lengths }
+}

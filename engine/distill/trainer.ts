@@ -1,0 +1,316 @@
+import { join } from 'node:path'
+import type { GuidanceSettings, JobEvent, OnEvent, TextSettings, TrainingSettings, UpdateEvent } from '../contract/index.ts'
+import { LineLog, requireEmptyFolder, readJson, writeFileAtomic } from '../checkpoint/index.ts'
+import { batchStream, BatchLoader, loadBatch, type LoadOptions, type Utterance, type Vocabulary } from '../datasets/index.ts'
+import { DivergedError, InterruptedError, UsageError } from '../errors.ts'
+import { framesOf, Inference, saveModel, type ModelFiles, type SpeechBatch, type SpeechModel } from '../models/index.ts'
+import { float32, type Device } from '../runtime/index.ts'
+import { AdamW, type AdamWSegment } from './adamw.ts'
+import { clipScale, firstNonFinite, gradientNorm, largestGradient } from './clip.ts'
+import { tallyErrors } from './evaluation.ts'
+import { FeatureStore } from './features.ts'
+import { accumulateGradient, normalisersOf, type LossParts, type TrainingBatch } from './objective.ts'
+import { loadCheckpoint, saveCheckpoint, stateHash, type TrainingState } from './runFolder.ts'
+import { drawnMasks, StageRunner } from './runner.ts'
+import { learningRate, type Schedule } from './schedule.ts'
+import { maskFeatureSpans, maskTimeSpans } from './specAugment.ts'
+import { withRegularisation } from './regularisation.ts'
+
+/** Everything a run needs; a job has checked it. */
+export interface TrainingRequest {
+  /** The model to train; its parameters change. */
+  readonly student: SpeechModel
+  /** What is saved beside its weights. */
+  readonly files: ModelFiles
+  /** What config.json's `cald` records about where the model came from. */
+  readonly lineage: Readonly<Record<string, unknown>>
+  readonly teacher: SpeechModel | undefined
+  readonly guidance: GuidanceSettings | undefined
+  readonly settings: TrainingSettings
+  readonly text: TextSettings
+  readonly vocabulary: Vocabulary
+  readonly audio: LoadOptions
+  readonly train: readonly Utterance[]
+  readonly dev: readonly Utterance[]
+  /** The run's folder: run.json, metrics.jsonl, checkpoints/, best/ and last/. */
+  readonly out: string
+  readonly resume: boolean
+  readonly device: Device
+}
+
+export interface TrainingResult {
+  readonly updates: number
+  readonly best: { readonly update: number; readonly wer: number; readonly cer: number; readonly path: string }
+  readonly last: { readonly wer: number; readonly cer: number; readonly path: string }
+  /** SHA-256 of weights and moments at the end. */
+  readonly stateSha256: string
+}
+
+const scheduleOf = ({ schedule, updates }: TrainingSettings): Schedule => {
+  const { peak, warmupUpdates, decay, floor } = schedule
+  const left = Math.max(1, updates - warmupUpdates)
+  return { peak, warmupUpdates, decay: decay === 'none' ? { kind: 'none' } : { kind: decay, updates: schedule.decayUpdates ?? left, floor } }
+}
+
+/** Trained parameters as the optimiser's groups, runs of equal decay merged. */
+const segmentsOf = ({ layout }: SpeechModel, { freezeFrontend, weightDecay }: TrainingSettings): AdamWSegment[] => {
+  const segments: AdamWSegment[] = []
+  for (const { stage, offset, size, decay } of layout.places) {
+    if (freezeFrontend && stage === 'frontend') continue
+    const own = decay ? weightDecay : 0
+    const last = segments.at(-1)
+    if (last?.weightDecay === own && last.offset + last.length === offset) segments[segments.length - 1] = { ...last, length: last.length + size }
+    else segments.push({ offset, length: size, weightDecay: own })
+  }
+  return segments
+}
+
+const sameFrontend = (a: SpeechModel, b: SpeechModel): boolean => {
+  const part = ({ layout, parameters }: SpeechModel): Float32Array => parameters.subarray(0, layout.stage('frontend').reduce((total, { size }) => total + size, 0))
+  const [x, y] = [part(a), part(b)]
+  return x.length === y.length && x.every((value, i) => value === y[i])
+}
+
+/** One training run: batches in, updates to the student's parameters, evaluations and checkpoints out. */
+class Trainer {
+  readonly #request: TrainingRequest
+  readonly #onEvent: OnEvent
+  readonly #signal: AbortSignal
+  readonly #student: StageRunner
+  readonly #teacher: { runner: StageRunner; settings: GuidanceSettings } | undefined
+  readonly #inference: Inference
+  readonly #features: FeatureStore | undefined
+  readonly #optimiser: AdamW
+  readonly #gradient: Float32Array
+  readonly #segments: readonly AdamWSegment[]
+  readonly #schedule: Schedule
+  readonly #state: TrainingState
+  readonly #targets: ReadonlyMap<Utterance, Int32Array>
+
+  constructor(request: TrainingRequest, signal: AbortSignal, onEvent: OnEvent) {
+    this.#request = request
+    this.#signal = signal
+    this.#onEvent = onEvent
+    const { student, settings, device, guidance, text, vocabulary, train } = request
+    const trained = { ...student, config: withRegularisation(student.config, settings) }
+    const { config } = trained
+    const options = { timeMask: config.mask_time_prob > 0, featureMask: config.mask_feature_prob > 0, frontendTrained: !settings.freezeFrontend }
+    const guided = request.teacher !== undefined && guidance !== undefined
+    this.#student = new StageRunner(device, trained, { ...options, training: true, guided })
+    this.#teacher = guided ? { runner: new StageRunner(device, request.teacher, { ...options, training: false, guided: false }), settings: guidance } : undefined
+    if (guided && settings.freezeFrontend && !sameFrontend(student, request.teacher)) {
+      throw new UsageError('expected teacher and student to share a frozen frontend, found different ones (--train-frontend trains the student’s own)')
+    }
+    this.#inference = new Inference(device, student, { from: settings.freezeFrontend ? 'features' : 'audio' })
+    this.#features = settings.freezeFrontend ? new FeatureStore(device, this.#student, request.audio, settings.featureCacheBytes) : undefined
+    this.#optimiser = new AdamW(student.layout.size)
+    this.#gradient = new Float32Array(student.layout.size)
+    this.#segments = segmentsOf(student, settings)
+    this.#schedule = scheduleOf(settings)
+    this.#state = { update: 0, parameters: student.parameters, ...this.#optimiser.state, best: undefined }
+    this.#targets = new Map(train.map((utterance) => [utterance, vocabulary.encode(utterance.text ?? '', text, `${utterance.manifest}:${utterance.line}`)]))
+  }
+
+  async run(): Promise<TrainingResult> {
+    const { out, resume, settings, train, dev } = this.#request
+    const metricsBytes = resume ? await this.#resume() : await this.#begin()
+    const log = await LineLog.open(join(out, 'metrics.jsonl'), metricsBytes)
+    try {
+      await this.#features?.prepare([...train, ...dev], (done, total) => this.#onEvent({ kind: 'progress', stage: 'frontend features', done, total }), this.#signal)
+      let last = this.#state.update >= settings.updates ? await this.#evaluate(log, false) : undefined
+      for await (const utterances of this.#batches()) {
+        if (this.#signal.aborted) await this.#interrupt(log)
+        const event = await this.#update(utterances)
+        await this.#record(log, event)
+        const ended = this.#state.update === settings.updates
+        if (ended || this.#state.update % settings.evaluateEvery === 0) {
+          last = await this.#evaluate(log, true)
+          await this.#checkpoint(log)
+        }
+        if (ended) break
+      }
+      return await this.#finish(last!)
+    } finally {
+      await log.close()
+      await this.#student.dispose()
+      await this.#teacher?.runner.dispose()
+      await this.#inference.dispose()
+    }
+  }
+
+  /** The settings that decide what a run computes; a resumed run must have the same. */
+  #settings(): Record<string, unknown> {
+    const { settings, guidance, text, lineage } = this.#request
+    return { settings, guidance: guidance ?? null, text, lineage }
+  }
+
+  async #begin(): Promise<number> {
+    const { out } = this.#request
+    await requireEmptyFolder(out)
+    await writeFileAtomic(join(out, 'run.json'), `${JSON.stringify({ ...this.#settings(), versions: { node: process.version } }, null, 2)}\n`)
+    return 0
+  }
+
+  async #resume(): Promise<number> {
+    const { out } = this.#request
+    const path = join(out, 'run.json')
+    const recorded = (await readJson(path)) as Record<string, unknown> | undefined
+    if (recorded === undefined) throw new UsageError(`--resume: expected a run in ${out}, found no run.json`)
+    for (const [key, value] of Object.entries(this.#settings())) {
+      const [now, then] = [JSON.stringify(value), JSON.stringify(recorded[key])]
+      if (now !== then) throw new UsageError(`--resume: expected the ${key} of ${path}, ${then}, found ${now}`)
+    }
+    return loadCheckpoint(out, this.#state)
+  }
+
+  /** Batches from the next update on, loaded ahead; with ready features there is nothing to load. */
+  async *#batches(): AsyncGenerator<{ batch: SpeechBatch; utterances: readonly Utterance[] }> {
+    const { train, settings, audio } = this.#request
+    const stream = batchStream(train, { maxSeconds: settings.batchSeconds, seed: settings.seed }, this.#state.update)
+    const batches = (function* () {
+      for (const indices of stream) yield indices.map((index) => train[index]!)
+    })()
+    if (this.#features !== undefined) {
+      for (const utterances of batches) yield { utterances, batch: await this.#features.batch(utterances) }
+      return
+    }
+    const loader = new BatchLoader(audio)
+    try {
+      for await (const { utterances, audio: data, lengths } of loader.load(batches)) {
+        yield { utterances, batch: { data, shape: [utterances.length, data.length / utterances.length], lengths } }
+      }
+    } finally {
+      await loader.close()
+    }
+  }
+
+  #trainingBatch(utterances: readonly Utterance[], batch: SpeechBatch): TrainingBatch {
+    const { config } = this.#student.model
+    const { seed } = this.#request.settings
+    const { update } = this.#state
+    const sizes = this.#features === undefined ? framesOf(config, batch) : { batch: batch.shape[0]!, frames: batch.shape[1]!, lengths: batch.lengths }
+    const key = { seed, update, microBatch: 0 }
+    const tensor = float32(batch.data, batch.shape)
+    return {
+      ...sizes,
+      audio: this.#features === undefined ? tensor : undefined,
+      features: this.#features === undefined ? undefined : tensor,
+      targets: utterances.map((utterance) => this.#targets.get(utterance)!),
+      masks: drawnMasks(key),
+      spans: {
+        time:
+          config.mask_time_prob === 0
+            ? undefined
+            : maskTimeSpans({ ...key, lengths: sizes.lengths, frames: sizes.frames, probability: config.mask_time_prob, spanLength: config.mask_time_length, minMasks: config.mask_time_min_masks }),
+        feature:
+          config.mask_feature_prob === 0
+            ? undefined
+            : maskFeatureSpans({ ...key, batch: sizes.batch, features: config.hidden_size, probability: config.mask_feature_prob, spanLength: config.mask_feature_length, minMasks: config.mask_feature_min_masks }),
+      },
+    }
+  }
+
+  async #update({ utterances, batch }: { utterances: readonly Utterance[]; batch: SpeechBatch }): Promise<UpdateEvent> {
+    const { settings, device } = this.#request
+    const started = performance.now()
+    const prepared = this.#trainingBatch(utterances, batch)
+    this.#gradient.fill(0)
+    const parts = await accumulateGradient(device, this.#student, this.#teacher, prepared, normalisersOf([prepared]), this.#gradient, !settings.freezeFrontend)
+    const norm = gradientNorm([this.#gradient])
+    if (!Number.isFinite(parts.loss) || !Number.isFinite(norm)) throw this.#diverged(utterances, parts)
+    const rate = learningRate(this.#schedule, this.#state.update)
+    this.#state.update++
+    this.#optimiser.step(this.#state.parameters, this.#gradient, {
+      learningRate: rate,
+      update: this.#state.update,
+      gradientScale: clipScale(norm, settings.clipNorm),
+      segments: this.#segments,
+    })
+    const seconds = (performance.now() - started) / 1000
+    const audioSeconds = utterances.reduce((total, { duration }) => total + duration, 0)
+    this.#secondsPerUpdate = this.#secondsPerUpdate === undefined ? seconds : 0.95 * this.#secondsPerUpdate + 0.05 * seconds
+    return {
+      kind: 'update',
+      update: this.#state.update,
+      updates: settings.updates,
+      loss: parts.loss,
+      ctc: parts.ctc,
+      ...(this.#teacher === undefined ? {} : { layerwise: parts.layerwise, alignment: parts.alignment, output: parts.output }),
+      learningRate: rate,
+      gradientNorm: norm,
+      audioSeconds,
+      audioSecondsPerSecond: audioSeconds / seconds,
+      infeasible: parts.infeasible,
+      secondsLeft: (settings.updates - this.#state.update) * this.#secondsPerUpdate,
+    }
+  }
+
+  #secondsPerUpdate: number | undefined
+
+  #diverged(utterances: readonly Utterance[], parts: LossParts): DivergedError {
+    const places = this.#student.model.layout.places
+    const nameOf = (index: number): string => places.find(({ offset, size }) => index >= offset && index < offset + size)!.name
+    const broken = firstNonFinite([this.#gradient])
+    const largest = largestGradient([this.#gradient])
+    const gradients = [
+      broken === undefined ? undefined : `first not finite in ${nameOf(broken.index)}`,
+      largest === undefined ? undefined : `largest finite ${largest.value.toExponential(3)} in ${nameOf(largest.index)}`,
+    ].filter((part) => part !== undefined)
+    const files = utterances.map(({ id }) => id).join(', ')
+    return new DivergedError(
+      `update ${this.#state.update + 1}: expected a finite loss, found ${parts.loss} (ctc ${parts.ctc}, layerwise ${parts.layerwise}, output ${parts.output}); gradient: ${gradients.join(', ')}; batch: ${files}`,
+    )
+  }
+
+  async #evaluate(log: LineLog, record: boolean): Promise<{ wer: number; cer: number }> {
+    const { dev, vocabulary, text, settings, audio, student, files, lineage, out } = this.#request
+    const load = async (utterances: Utterance[]): Promise<SpeechBatch> => {
+      if (this.#features !== undefined) return this.#features.batch(utterances)
+      const { audio: data, lengths } = await loadBatch(utterances, audio)
+      return { data, shape: [utterances.length, data.length / utterances.length], lengths }
+    }
+    const tally = await tallyErrors(this.#inference, dev, { vocabulary, text, batchSeconds: settings.batchSeconds }, load)
+    const rates = { wer: tally.words.rate, cer: tally.characters.rate }
+    if (!record) return rates
+    const { update } = this.#state
+    const best = this.#state.best === undefined || rates.wer < this.#state.best.wer
+    if (best) {
+      this.#state.best = { update, ...rates }
+      await saveModel(join(out, 'best'), withLineage(student, { ...lineage, update, ...rates }), files, { replace: true })
+    }
+    await this.#record(log, { kind: 'evaluation', update, ...rates, best })
+    return rates
+  }
+
+  async #record(log: LineLog, event: JobEvent): Promise<void> {
+    await log.append(JSON.stringify(event))
+    this.#onEvent(event)
+  }
+
+  async #checkpoint(log: LineLog): Promise<void> {
+    await log.sync()
+    const path = await saveCheckpoint(this.#request.out, this.#state, log.bytes)
+    this.#onEvent({ kind: 'checkpoint', update: this.#state.update, path })
+  }
+
+  async #interrupt(log: LineLog): Promise<never> {
+    await this.#checkpoint(log)
+    throw new InterruptedError(`stopped after update ${this.#state.update} of ${this.#request.settings.updates}; --resume goes on from there`)
+  }
+
+  async #finish(last: { wer: number; cer: number }): Promise<TrainingResult> {
+    const { out, student, files, lineage } = this.#request
+    const { update, best } = this.#state
+    await saveModel(join(out, 'last'), withLineage(student, { ...lineage, update, ...last }), files, { replace: true })
+    return { updates: update, best: { ...best!, path: join(out, 'best') }, last: { ...last, path: join(out, 'last') }, stateSha256: stateHash(this.#state) }
+  }
+}
+
+const withLineage = (model: SpeechModel, cald: Record<string, unknown>): SpeechModel => ({ ...model, config: { ...model.config, cald } })
+
+/**
+ * Trains the student on CTC, guided by the teacher if there is one. Keeps the best and the last model under `out`, a checkpoint at
+ * every evaluation, and resumes from the newest; on the CPU with equal threads a resumed run ends with the same bits.
+ */
+export const train = (request: TrainingRequest, { signal, onEvent }: { signal: AbortSignal; onEvent: OnEvent }): Promise<TrainingResult> =>
+  new Trainer(request, signal, onEvent).run()
