@@ -4,11 +4,11 @@ import type { AudioBatch, LoadOptions } from './loader.ts'
 import type { LoadedMessage } from './loaderWorker.ts'
 import type { Utterance } from './manifest.ts'
 
-/** A worker from the compiled file, or from its TypeScript source when this module runs from source. */
+/** A worker from the compiled file; when this module runs from TypeScript source, tsx teaches the new thread to read it first. */
 const startWorker = (options: LoadOptions): Worker => {
-  const fromSource = import.meta.url.endsWith('.ts')
-  const url = new URL(fromSource ? './loaderWorker.ts' : './loaderWorker.js', import.meta.url)
-  return new Worker(url, { workerData: options, ...(fromSource ? { execArgv: ['--import', 'tsx'] } : {}) })
+  if (!import.meta.url.endsWith('.ts')) return new Worker(new URL('./loaderWorker.js', import.meta.url), { workerData: options })
+  const source = JSON.stringify(new URL('./loaderWorker.ts', import.meta.url).href)
+  return new Worker(`import('tsx/esm/api').then(({ register }) => { register(); return import(${source}) })`, { eval: true, workerData: options })
 }
 
 const revive = ({ name, message }: Extract<LoadedMessage, { kind: 'error' }>): Error =>

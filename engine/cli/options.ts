@@ -1,0 +1,126 @@
+import { availableParallelism } from 'node:os'
+import { InvalidArgumentError, Option, type Command } from 'commander'
+import { guidanceNames, type GuidanceSettings, type MixerSettings, type TextSettings, type TrainingSettings } from '../contract/index.ts'
+
+const number = (accepts: (value: number) => boolean, expected: string) => (text: string): number => {
+  const value = Number(text)
+  if (text.trim() === '' || !accepts(value)) throw new InvalidArgumentError(`Expected ${expected}, found ${text}.`)
+  return value
+}
+export const positive = number((value) => value > 0 && Number.isFinite(value), 'a number above 0')
+const notNegative = number((value) => value >= 0 && Number.isFinite(value), 'a number of 0 or more')
+export const count = number((value) => Number.isInteger(value) && value > 0, 'a whole number above 0')
+const countOrZero = number((value) => Number.isInteger(value) && value >= 0, 'a whole number of 0 or more')
+const fraction = number((value) => value >= 0 && value < 1, 'a fraction from 0 to below 1')
+
+/** Options of every command that computes. */
+export interface ComputeFlags {
+  device: 'auto' | 'cpu' | 'webgpu'
+  threads: number
+  json?: true
+}
+
+export const withCompute = (command: Command): Command =>
+  command
+    .addOption(new Option('--device <name>', 'where to compute').choices(['auto', 'cpu', 'webgpu']).default('auto'))
+    .option('--threads <n>', 'CPU threads; equal numbers give equal bits', count, availableParallelism())
+    .option('--json', 'print one JSON object on standard output and nothing else there')
+
+export interface TextFlags {
+  textCase: TextSettings['case']
+  unknownCharacters: TextSettings['unknown']
+}
+
+export const withText = (command: Command): Command =>
+  command
+    .addOption(new Option('--text-case <case>', "case of transcripts; auto: the vocabulary's").choices(['auto', 'upper', 'lower', 'keep']).default('auto'))
+    .addOption(new Option('--unknown-characters <policy>', 'what becomes of a character outside the vocabulary').choices(['error', 'unk', 'drop']).default('error'))
+
+export const textOf = ({ textCase, unknownCharacters }: TextFlags): TextSettings => ({ case: textCase, unknown: unknownCharacters })
+
+export interface TrainingFlags extends ComputeFlags, TextFlags {
+  train: string
+  dev: string
+  out: string
+  resume?: true
+  steps: number
+  batchSeconds: number
+  lr: number
+  warmup?: number
+  decay: TrainingSettings['schedule']['decay']
+  lrFloor?: number
+  weightDecay: number
+  clip: number
+  evaluateEvery: number
+  seed: number
+  freezeFrontend?: true
+  trainFrontend?: true
+  dropout?: number
+  maskTimeProb?: number
+  maskTimeLength?: number
+}
+
+export const withTraining = (command: Command, { lr }: { lr: number }): Command =>
+  withText(withCompute(command))
+    .requiredOption('--train <manifest>', 'training data: a JSONL manifest or a corpus folder')
+    .requiredOption('--dev <manifest>', 'data that evaluations run on')
+    .requiredOption('--out <folder>', 'new folder for the run: models, checkpoints, metrics')
+    .option('--resume', 'go on from the newest checkpoint in --out')
+    .option('--steps <n>', 'updates', count, 1000)
+    .option('--batch-seconds <s>', 'padded audio in one update, in seconds', positive, 60)
+    .option('--lr <rate>', 'peak learning rate', positive, lr)
+    .option('--warmup <n>', 'updates over which the learning rate rises from 0 (default: a tenth of --steps)', countOrZero)
+    .addOption(new Option('--decay <kind>', 'how the learning rate falls after the warm-up').choices(['none', 'linear', 'cosine', 'exponential']).default('linear'))
+    .option('--lr-floor <rate>', 'learning rate at the end (default: a hundredth of --lr)', notNegative)
+    .option('--weight-decay <rate>', 'decoupled weight decay of matrices and kernels', notNegative, 0.005)
+    .option('--clip <norm>', 'largest global gradient norm', positive, 1)
+    .option('--evaluate-every <n>', 'updates between evaluations and checkpoints', count, 250)
+    .option('--seed <n>', 'seed of everything random', countOrZero, 1)
+    .option('--freeze-frontend', 'keep the convolutional frontend and cache its features')
+    .option('--train-frontend', 'train the convolutional frontend too')
+    .option('--dropout <p>', "every dropout probability (default: the model's)", fraction)
+    .option('--mask-time-prob <p>', "share of frames that SpecAugment hides (default: the model's)", fraction)
+    .option('--mask-time-length <frames>', "length of SpecAugment's spans (default: the model's)", count)
+
+/** The settings that flags describe; `frozenByDefault` when neither --freeze-frontend nor --train-frontend is given. */
+export const trainingOf = (flags: TrainingFlags, frozenByDefault: boolean): TrainingSettings => {
+  const { steps, lr, dropout: p } = flags
+  return {
+    updates: steps,
+    batchSeconds: flags.batchSeconds,
+    schedule: { peak: lr, warmupUpdates: flags.warmup ?? Math.floor(steps / 10), decay: flags.decay, floor: flags.lrFloor ?? lr / 100 },
+    weightDecay: flags.weightDecay,
+    clipNorm: flags.clip,
+    freezeFrontend: flags.trainFrontend === true ? false : (flags.freezeFrontend ?? frozenByDefault),
+    evaluateEvery: flags.evaluateEvery,
+    seed: flags.seed,
+    dropout: p === undefined ? {} : { hidden: p, activation: p, attention: p, featureProjection: p, final: p },
+    specAugment: {
+      ...(flags.maskTimeProb === undefined ? {} : { timeProbability: flags.maskTimeProb }),
+      ...(flags.maskTimeLength === undefined ? {} : { timeLength: flags.maskTimeLength }),
+    },
+    featureCacheBytes: 2 ** 31,
+  }
+}
+
+export interface ConvertFlags extends TrainingFlags {
+  teacher: string
+  source?: string
+  guidance: GuidanceSettings['guidance']
+  layerwiseWeight: number
+  outputWeight: number
+  headdim: number
+  dState: number
+}
+
+export const withConversion = (command: Command): Command =>
+  withTraining(command, { lr: 3e-4 })
+    .requiredOption('--teacher <folder>', 'the fine-tuned transformer to convert')
+    .option('--source <folder>', 'the model it was fine-tuned from (unguided conversions start there)')
+    .addOption(new Option('--guidance <way>', 'how the teacher guides').choices(guidanceNames).makeOptionMandatory())
+    .option('--layerwise-weight <alpha>', 'weight α of the layerwise alignment', notNegative, 3.75)
+    .option('--output-weight <beta>', 'weight β of the output distillation', notNegative, 0.25)
+    .option('--headdim <n>', 'width of a Mamba2 head', count, 64)
+    .option('--d-state <n>', 'state size of Mamba2', count, 128)
+
+export const mixerOf = ({ headdim, dState }: ConvertFlags): MixerSettings => ({ expand: 1, dState, dConv: 4, headdim, ngroups: 1 })

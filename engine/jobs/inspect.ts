@@ -1,0 +1,41 @@
+import { openReadyModel } from './context.ts'
+
+export interface ModelSummary {
+  readonly model: string
+  readonly architecture: string
+  readonly mixer: string
+  readonly layers: number
+  readonly hiddenSize: number
+  readonly vocabulary: number
+  readonly samplingRate: number
+  readonly parameters: number
+  /** Parameters of the frontend, the projection, all mixers, all feed-forward layers and norms, and the head. */
+  readonly parametersByPart: Readonly<Record<string, number>>
+  readonly lineage: unknown
+}
+
+const partOf = (stage: string, local: string): string => {
+  if (!stage.startsWith('layers.')) return stage
+  return local.startsWith('attention.') ? 'mixers' : 'feedForwardAndNorms'
+}
+
+/** What a model folder holds; opening it checks every tensor. */
+export const inspect = async (path: string): Promise<ModelSummary> => {
+  const { model, vocabulary, audio } = await openReadyModel(path)
+  const { config, layout } = model
+  const parametersByPart: Record<string, number> = {}
+  for (const { stage, local, size } of layout.places) parametersByPart[partOf(stage, local)] = (parametersByPart[partOf(stage, local)] ?? 0) + size
+  const { mixer } = config
+  return {
+    model: path,
+    architecture: config.model_type,
+    mixer: mixer === undefined ? `attention, ${config.num_attention_heads} heads` : `${mixer.kind}, headdim ${mixer.headdim}, dState ${mixer.dState}, expand ${mixer.expand}`,
+    layers: config.num_hidden_layers,
+    hiddenSize: config.hidden_size,
+    vocabulary: vocabulary.size,
+    samplingRate: audio.samplingRate,
+    parameters: layout.size,
+    parametersByPart,
+    lineage: config.cald ?? null,
+  }
+}

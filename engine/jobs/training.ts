@@ -1,0 +1,169 @@
+import { stat } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { parsePreprocessor } from '../audio/index.ts'
+import { readJson, requireEmptyFolder, sha256OfFile } from '../checkpoint/index.ts'
+import { trainingSchema, type GuidanceSettings, type MixerSettings, type TextSettings, type TrainingSettings } from '../contract/index.ts'
+import { checkRecordings, readCorpus, requireFit, requireTexts, Vocabulary, type Utterance } from '../datasets/index.ts'
+import { studentFrom, train, type TrainingRequest, type TrainingResult } from '../distill/index.ts'
+import { ConfigError, MissingFileError, UsageError } from '../errors.ts'
+import { createModel, parseWav2Vec2Config, type SpeechModel } from '../models/index.ts'
+import { onDevice, openReadyModel, type ComputeSettings, type JobContext, type ReadyModel } from './context.ts'
+
+interface Common extends ComputeSettings {
+  readonly train: string
+  readonly dev: string
+  readonly out: string
+  readonly resume: boolean
+  readonly text: TextSettings
+  readonly training: TrainingSettings
+}
+
+export interface FinetuneSettings extends Common {
+  /** A model folder to go on from, or a config.json to start from scratch with. */
+  readonly start: { readonly model: string } | { readonly config: string; readonly vocabulary: string | undefined }
+}
+
+export interface ConvertSettings extends Common {
+  readonly teacher: string
+  readonly source: string | undefined
+  readonly guidance: GuidanceSettings
+  readonly mixer: MixerSettings
+}
+
+export interface TrainingSummary extends TrainingResult {
+  readonly out: string
+  readonly parameters: number
+  readonly seconds: number
+}
+
+const weights = (model: string): string => join(model, 'model.safetensors')
+
+/** Both corpora, every transcript spelt and every recording opened, before anything is written. */
+const readCorpora = async ({ train: trainPath, dev: devPath }: Pick<Common, 'train' | 'dev'>): Promise<{ train: Utterance[]; dev: Utterance[]; sha256: string[] }> => {
+  const [train, dev] = [await readCorpus(trainPath), await readCorpus(devPath)]
+  requireTexts([...train, ...dev])
+  await checkRecordings([...train, ...dev])
+  const manifests = [...new Set(train.map(({ manifest }) => manifest))]
+  return { train, dev, sha256: await Promise.all(manifests.map(sha256OfFile)) }
+}
+
+const run = async (settings: Common, request: Omit<TrainingRequest, 'device' | 'settings' | 'text' | 'out' | 'resume'>, context: JobContext): Promise<TrainingSummary> => {
+  const parsed = trainingSchema.safeParse(settings.training)
+  if (!parsed.success) throw new UsageError(`${parsed.error.issues[0]!.path.join('.')}: ${parsed.error.issues[0]!.message}`)
+  const started = performance.now()
+  const { out, resume, text } = settings
+  if (!resume) await requireEmptyFolder(out)
+  const result = await onDevice(settings, (device) => train({ ...request, device, settings: parsed.data, text, out, resume }, context))
+  return { ...result, out, parameters: request.student.layout.size, seconds: (performance.now() - started) / 1000 }
+}
+
+const preprocessorFromScratch = {
+  feature_extractor_type: 'Wav2Vec2FeatureExtractor',
+  feature_size: 1,
+  sampling_rate: 16000,
+  padding_value: 0,
+  do_normalize: true,
+  return_attention_mask: true,
+}
+const tokenizerFromScratch = {
+  tokenizer_class: 'Wav2Vec2CTCTokenizer',
+  pad_token: '<pad>',
+  bos_token: '<s>',
+  eos_token: '</s>',
+  unk_token: '<unk>',
+  word_delimiter_token: '|',
+  do_lower_case: false,
+}
+
+/** A model of random weights for a config.json, with a vocabulary that was given or that the training transcripts spell. */
+const fromScratch = async (
+  { config: path, vocabulary: vocabularyPath }: { config: string; vocabulary: string | undefined },
+  { text, training }: FinetuneSettings,
+  corpus: readonly Utterance[],
+): Promise<{ student: SpeechModel; vocabulary: Vocabulary; files: TrainingRequest['files'] }> => {
+  const raw = await readJson(path)
+  if (raw === undefined) throw new MissingFileError(`${path}: expected a config.json, found none`)
+  if (typeof raw !== 'object' || raw === null) throw new ConfigError(`${path}: expected a JSON object`)
+  const vocabulary =
+    vocabularyPath === undefined
+      ? Vocabulary.fromTexts(corpus.map((utterance) => utterance.text!), text.case === 'auto' ? 'keep' : text.case)
+      : Vocabulary.parse(await readJson(vocabularyPath), tokenizerFromScratch, vocabularyPath)
+  const config = parseWav2Vec2Config({ architectures: ['Wav2Vec2ForCTC'], vocab_size: vocabulary.size, pad_token_id: vocabulary.blank, ...raw }, path)
+  requireFit(vocabulary, config.vocab_size, vocabularyPath ?? 'the vocabulary of the transcripts')
+  if (config.pad_token_id !== vocabulary.blank) throw new ConfigError(`${path}: expected pad_token_id ${vocabulary.blank}, the vocabulary's, found ${config.pad_token_id}`)
+  return {
+    student: createModel(config, training.seed),
+    vocabulary,
+    files: { preprocessor: preprocessorFromScratch, vocabulary: vocabulary.toJSON(), tokenizer: tokenizerFromScratch },
+  }
+}
+
+/** Fine-tunes a transformer (or a student) on CTC, from a checkpoint or from scratch. */
+export const finetune = async (settings: FinetuneSettings, context: JobContext): Promise<TrainingSummary> => {
+  const { start } = settings
+  const opened = 'model' in start ? await openReadyModel(start.model) : undefined
+  if (!settings.resume) await requireEmptyFolder(settings.out)
+  const corpora = await readCorpora(settings)
+  const { student, vocabulary, files } = opened === undefined ? await fromScratch(start as Extract<typeof start, { config: string }>, settings, corpora.train) : existing(opened)
+  const audio = opened?.audio ?? audioOf(files.preprocessor)
+  const source = 'model' in start ? { path: resolve(start.model), sha256: await sha256OfFile(weights(start.model)) } : undefined
+  const lineage = { ...(source === undefined ? {} : { source: source.path, sourceSha256: source.sha256 }), trainingDataSha256: corpora.sha256 }
+  return run(settings, { student, files, lineage, teacher: undefined, guidance: undefined, vocabulary, audio, train: corpora.train, dev: corpora.dev }, context)
+}
+
+const audioOf = (preprocessor: unknown): ReadyModel['audio'] => {
+  const { sampling_rate, do_normalize } = parsePreprocessor(preprocessor, 'preprocessor_config.json')
+  return { samplingRate: sampling_rate, normalise: do_normalize }
+}
+
+const existing = ({ model, vocabulary }: ReadyModel): { student: SpeechModel; vocabulary: Vocabulary; files: TrainingRequest['files'] } => ({ student: model, vocabulary, files: model.folder })
+
+/** The source model of an unguided conversion: the one named, else the one the teacher records, if it is still the same. */
+const findSource = async ({ teacher, source }: ConvertSettings, { model }: ReadyModel): Promise<string> => {
+  if (source !== undefined) return source
+  const recorded = model.config.cald as { source?: unknown; sourceSha256?: unknown } | undefined
+  if (typeof recorded?.source !== 'string') {
+    throw new UsageError(`--source: expected the model that ${teacher} was fine-tuned from, for guidance unguided; found none named and none recorded in its config.json`)
+  }
+  await stat(recorded.source).catch(() => {
+    throw new UsageError(`--source: expected the recorded source ${String(recorded.source)} of ${teacher}, found no such folder`)
+  })
+  if ((await sha256OfFile(weights(recorded.source))) !== recorded.sourceSha256) {
+    throw new UsageError(`--source: expected ${recorded.source} as it was when ${teacher} was fine-tuned from it, found other weights`)
+  }
+  return recorded.source
+}
+
+/** Converts a transformer into a BiMamba2 student: attention layers are replaced, everything else kept and fine-tuned. */
+export const convert = async (settings: ConvertSettings, context: JobContext): Promise<TrainingSummary> => {
+  const teacher = await openReadyModel(settings.teacher)
+  if (!settings.resume) await requireEmptyFolder(settings.out)
+  const guided = settings.guidance.guidance === 'target'
+  const startPath = guided ? settings.teacher : await findSource(settings, teacher)
+  const start = guided ? teacher : await openReadyModel(startPath)
+  requireFit(start.vocabulary, teacher.vocabulary.size, `${startPath}/vocab.json`)
+  const student = studentFrom(start.model, settings.mixer, settings.training.seed)
+  const corpora = await readCorpora(settings)
+  const lineage = {
+    teacher: resolve(settings.teacher),
+    teacherSha256: await sha256OfFile(weights(settings.teacher)),
+    startSha256: await sha256OfFile(weights(startPath)),
+    guidance: settings.guidance.guidance,
+    trainingDataSha256: corpora.sha256,
+  }
+  return run(
+    settings,
+    {
+      student,
+      files: start.model.folder,
+      lineage,
+      teacher: guided ? teacher.model : undefined,
+      guidance: guided ? settings.guidance : undefined,
+      vocabulary: start.vocabulary,
+      audio: start.audio,
+      train: corpora.train,
+      dev: corpora.dev,
+    },
+    context,
+  )
+}
