@@ -1,0 +1,149 @@
+import { afterAll, describe, expect, it } from 'vitest'
+import { readFixture, type FixtureTensor } from '../../fixtures/read.ts'
+import { layoutOf, parseWav2Vec2Config, viewOf, type SpeechModel } from '../models/index.ts'
+import { float32, openDevice } from '../runtime/index.ts'
+import { AdamW } from './adamw.ts'
+import { clipScale, gradientNorm } from './clip.ts'
+import { accumulateGradient, normalisersOf, type LossParts, type TrainingBatch } from './objective.ts'
+import { StageRunner } from './runner.ts'
+
+type Tensors = Record<string, FixtureTensor>
+
+interface StepCase {
+  name: string
+  same?: string
+  config: Record<string, unknown>
+  studentConfig?: Record<string, unknown>
+  weights: Tensors & { teacher: Tensors; student: Tensors }
+  input_values: FixtureTensor
+  frameLengths: number[]
+  targets: number[][]
+  alpha?: number
+  beta?: number
+  dropoutMasks: Record<string, FixtureTensor<Uint8Array<ArrayBuffer>>>
+  timeMask: FixtureTensor<Uint8Array<ArrayBuffer>>
+  featureMask?: FixtureTensor<Uint8Array<ArrayBuffer>>
+  losses: { ctc: number; total: number; characters: number; frames?: number; alignment?: number[]; layerwise?: number; output?: number }
+  logits: FixtureTensor
+  gradients: Tensors
+  zeroGradient: { name: string; reason: string }[]
+  learningRates: number[]
+  weightDecay: number
+  decayed: string[]
+  gradientNorms: number[]
+  weightsAfter: Tensors
+}
+
+const cases = readFixture<StepCase>('training_step')
+const caseOf = (name: string): StepCase => {
+  const found = cases.find((one) => one.name === name)!
+  return found.same === undefined ? found : { ...cases.find((one) => one.name === found.same)!, ...found }
+}
+
+const device = openDevice('cpu', { threads: 2 })
+afterAll(() => device.dispose())
+
+const modelOf = (raw: Record<string, unknown>, weights: Tensors): SpeechModel => {
+  const mixer = raw.mixer === undefined ? {} : { mixer: { kind: 'biMamba2', ...(raw.mixer as object) } }
+  const config = parseWav2Vec2Config({ ...raw, ...mixer }, 'config.json')
+  const layout = layoutOf(config)
+  const parameters = new Float32Array(layout.size)
+  expect(layout.places.map(({ name }) => name).sort()).toEqual(Object.keys(weights).sort())
+  for (const place of layout.places) viewOf(parameters, place).set(weights[place.name]!.data)
+  return { config, layout, parameters }
+}
+
+/** The step of a case with its stored masks, ready to run as often as wanted; checks that every mask is used. */
+const prepare = (step: StepCase) => {
+  const guided = step.studentConfig !== undefined
+  const model = guided ? modelOf(step.studentConfig!, step.weights.student) : modelOf(step.config, step.weights)
+  const options = { timeMask: true, featureMask: step.featureMask !== undefined, frontendTrained: true }
+  const student = new StageRunner(device, model, { ...options, training: true, guided })
+  const teacher = guided
+    ? {
+        runner: new StageRunner(device, modelOf(step.config, step.weights.teacher), { ...options, training: false, guided: false }),
+        settings: { guidance: 'target' as const, layerwiseWeight: step.alpha!, outputWeight: step.beta! },
+      }
+    : undefined
+  const used = new Set<string>()
+  const batch: TrainingBatch = {
+    batch: step.frameLengths.length,
+    frames: step.timeMask.shape[1]!,
+    lengths: Int32Array.from(step.frameLengths),
+    audio: float32(step.input_values.data, step.input_values.shape),
+    features: undefined,
+    targets: step.targets.map((target) => Int32Array.from(target)),
+    spans: { time: step.timeMask.data, feature: step.featureMask?.data },
+    masks: (site, shape) => {
+      used.add(site)
+      expect(step.dropoutMasks[site]!.shape, site).toEqual([...shape])
+      return step.dropoutMasks[site]!.data
+    },
+  }
+  const run = async (): Promise<{ parts: LossParts; gradient: Float32Array }> => {
+    const gradient = new Float32Array(model.layout.size)
+    const parts = await accumulateGradient(device, student, teacher, batch, normalisersOf([batch]), gradient, true)
+    expect([...used].sort()).toEqual(Object.keys(step.dropoutMasks).sort())
+    return { parts, gradient }
+  }
+  return { model, batch, run }
+}
+
+const norm = (values: ArrayLike<number>): number => {
+  let total = 0
+  for (let i = 0; i < values.length; i++) total += values[i]! ** 2
+  return Math.sqrt(total)
+}
+
+describe('one training step matches PyTorch autograd', () => {
+  for (const name of ['finetune', 'convertTarget', 'convertTargetInfeasible']) {
+    it(name, async () => {
+      const step = caseOf(name)
+      const { model, batch, run } = prepare(step)
+      const { parts, gradient } = await run()
+      expect(normalisersOf([batch]).characters).toBe(step.losses.characters)
+      if (step.losses.frames !== undefined) expect(normalisersOf([batch]).frames).toBe(step.losses.frames)
+      expect(parts.ctc).toBeCloseTo(step.losses.ctc, 4)
+      expect(parts.layerwise).toBeCloseTo(step.alpha === undefined ? 0 : step.alpha * step.losses.layerwise!, 4)
+      expect(parts.output).toBeCloseTo(step.beta === undefined ? 0 : step.beta * step.losses.output!, 4)
+      expect(parts.loss).toBeCloseTo(step.losses.total, 4)
+      step.losses.alignment?.forEach((loss, i) => expect(parts.alignment[i]).toBeCloseTo(loss, 4))
+
+      const all = norm(Object.values(step.gradients).flatMap(({ data }) => [...data]))
+      const zero = new Set(step.zeroGradient.map((entry) => entry.name))
+      let worst = { share: 0, name: '' }
+      for (const place of model.layout.places) {
+        const reference = step.gradients[place.name]!.data
+        const found = viewOf(gradient, place)
+        const size = norm(reference)
+        // The only gradients that may vanish are those the fixture explains.
+        expect(size > 1e-9 * all, `${place.name} has a reference gradient`).toBe(!zero.has(place.name))
+        const difference = norm(found.map((value, i) => value - reference[i]!))
+        const bound = 1e-3 * size + 1e-6 * all
+        if (difference / bound > worst.share) worst = { share: difference / bound, name: place.name }
+        expect(difference, place.name).toBeLessThanOrEqual(bound)
+      }
+      console.log(`${name}: compared ${model.layout.places.length} parameters (${zero.size} of zero gradient); worst ${worst.name} at ${(100 * worst.share).toFixed(2)} % of the bound`)
+    })
+  }
+
+  it('three AdamW updates with clipping', async () => {
+    const step = caseOf('threeUpdates')
+    const { model, run } = prepare(step)
+    const decayed = new Set(step.decayed)
+    // The layout's own choice of what to decay is the reference's.
+    expect(new Set(model.layout.places.filter(({ decay }) => decay).map(({ name }) => name))).toEqual(decayed)
+    const optimiser = new AdamW(model.layout.size)
+    const segments = model.layout.places.map(({ offset, size, decay }) => ({ offset, length: size, weightDecay: decay ? step.weightDecay : 0 }))
+    for (const [i, learningRate] of step.learningRates.entries()) {
+      const { gradient } = await run()
+      const size = gradientNorm([gradient])
+      expect(Math.abs(size / step.gradientNorms[i]! - 1)).toBeLessThan(1e-4)
+      optimiser.step(model.parameters, gradient, { learningRate, update: i + 1, gradientScale: clipScale(size, 1), segments })
+    }
+    for (const place of model.layout.places) {
+      const reference = step.weightsAfter[place.name]!.data
+      viewOf(model.parameters, place).forEach((value, i) => expect(Math.abs(value - reference[i]!), `${place.name}[${i}]`).toBeLessThan(1e-4))
+    }
+  })
+})
