@@ -1,0 +1,166 @@
+import { mkdtemp, writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { AudioError, ManifestError, MissingFileError, VocabularyError } from '../errors.ts'
+import { batchStream, BatchLoader, checkRecordings, epochBatches, loadBatch, readCorpus, requireFit, requireTexts, sortedBatches, Vocabulary } from './index.ts'
+
+const wav = (samples: number, rate = 16000): Uint8Array => {
+  const bytes = new Uint8Array(44 + samples * 2)
+  const view = new DataView(bytes.buffer)
+  bytes.set(new TextEncoder().encode('RIFF'), 0)
+  view.setUint32(4, 36 + samples * 2, true)
+  bytes.set(new TextEncoder().encode('WAVEfmt '), 8)
+  view.setUint32(16, 16, true)
+  view.setUint16(20, 1, true)
+  view.setUint16(22, 1, true)
+  view.setUint32(24, rate, true)
+  view.setUint32(28, rate * 2, true)
+  view.setUint16(32, 2, true)
+  view.setUint16(34, 16, true)
+  bytes.set(new TextEncoder().encode('data'), 36)
+  view.setUint32(40, samples * 2, true)
+  for (let i = 0; i < samples; i++) view.setInt16(44 + 2 * i, Math.round(9000 * Math.sin(i * 0.05 * (1 + samples / 30000))), true)
+  return bytes
+}
+
+const corpus = async (lines: readonly string[], files: Record<string, Uint8Array> = {}): Promise<string> => {
+  const folder = await mkdtemp(join(tmpdir(), 'cald-datasets-'))
+  for (const [name, bytes] of Object.entries(files)) await writeFile(join(folder, name), bytes)
+  await writeFile(join(folder, 'manifest.jsonl'), lines.join('\n'))
+  return folder
+}
+
+describe('readCorpus', () => {
+  it('reads lines, resolves paths, takes missing durations from the recordings, and skips blank lines', async () => {
+    const folder = await corpus(['{"audio_filepath": "a.wav", "text": "ONE", "speaker": "x", "lang": "en"}', '', '{"audio_filepath": "b.wav", "duration": 1.5, "offset": 0.25}'], { 'a.wav': wav(8000) })
+    const [a, b] = await readCorpus(folder)
+    expect(a).toMatchObject({ id: 'a.wav', audioPath: join(folder, 'a.wav'), duration: 0.5, text: 'ONE', speaker: 'x', line: 1 })
+    expect(b).toMatchObject({ id: 'b.wav#0.25', duration: 1.5, offset: 0.25, text: undefined, line: 3 })
+    expect(() => requireTexts([a!, b!])).toThrow(`manifest.jsonl:3: expected "text", found none`)
+  })
+
+  it.each([
+    [['{"audio_filepath": "a.wav", "duration": 1}', 'not json'], ':2: expected a JSON object, found "not json"'],
+    [['{"duration": 1}'], ':1: audio_filepath'],
+    [['{"audio_filepath": "a.wav", "duration": -1}'], ':1: duration'],
+    [[''], 'expected at least one utterance, found none'],
+  ])('refuses %j', async (lines, message) => {
+    const folder = await corpus(lines)
+    await expect(readCorpus(folder)).rejects.toThrow(message)
+    await expect(readCorpus(folder)).rejects.toBeInstanceOf(ManifestError)
+  })
+
+  it('names what is missing, and the line of a recording that cannot be read', async () => {
+    await expect(readCorpus('/nowhere.jsonl')).rejects.toBeInstanceOf(MissingFileError)
+    const folder = await corpus(['{"audio_filepath": "gone.wav", "duration": 1}'])
+    await expect(checkRecordings(await readCorpus(folder))).rejects.toThrow(/manifest\.jsonl:1: .*gone\.wav/)
+    const empty = await corpus(['{"audio_filepath": "empty.wav", "duration": 1}'], { 'empty.wav': new Uint8Array() })
+    await expect(checkRecordings(await readCorpus(empty))).rejects.toBeInstanceOf(AudioError)
+  })
+
+  it('agrees with the durations of recorded speech', async (context) => {
+    const path = new URL('../../../shared/data/digits/dev.jsonl', import.meta.url).pathname
+    if (!existsSync(path)) context.skip('no recorded speech at ../shared/data')
+    const utterances = (await readCorpus(path)).slice(0, 5)
+    const { lengths } = await loadBatch(utterances, { samplingRate: 16000, normalise: true })
+    utterances.forEach(({ duration }, i) => expect(Math.abs(lengths[i]! / 16000 - duration)).toBeLessThan(2e-4))
+  })
+})
+
+describe('Vocabulary', () => {
+  const vocabulary = Vocabulary.fromTexts(['ONE two'], 'upper')
+  const settings = { case: 'auto', unknown: 'error' } as const
+
+  it('spells and reads back', () => {
+    const labels = vocabulary.encode('  one \t two ', settings, 'x')
+    expect(vocabulary.decodeIds(labels)).toBe('ONE TWO')
+    expect(vocabulary.toJSON()).toMatchObject({ '<pad>': 0, '<s>': 1, '</s>': 2, '<unk>': 3, '|': 4, E: 5 })
+    expect(vocabulary.blank).toBe(0)
+  })
+
+  it('treats unknown characters as it was told', () => {
+    expect(() => vocabulary.encode('six', settings, 'm:3')).toThrow('m:3: expected characters of the vocabulary, found "S"')
+    expect(vocabulary.decodeIds(vocabulary.encode('xone', { ...settings, unknown: 'drop' }, 'x'))).toBe('ONE')
+    expect([...vocabulary.encode('X', { ...settings, unknown: 'unk' }, 'x')]).toEqual([3])
+  })
+
+  it.each([
+    [{ '<pad>': 0, a: 0 }, 'found 0 for both'],
+    [{ '<pad>': 0, a: 2 }, 'expected ids below 2'],
+    [{ a: 0 }, 'expected the pad token <pad>'],
+    [['a'], 'expected an object of token: id'],
+  ])('refuses %j', (json, message) => {
+    expect(() => Vocabulary.parse(json, {}, 'vocab.json')).toThrow(message)
+  })
+
+  it('must fit the head', () => {
+    expect(() => requireFit(vocabulary, 32, 'vocab.json')).toThrow(VocabularyError)
+  })
+})
+
+describe('batches', () => {
+  const durations = fc.array(fc.float({ min: Math.fround(0.2), max: 10, noNaN: true }), { minLength: 1, maxLength: 120 })
+
+  it('hold every utterance once an epoch, within the padded seconds, in an order that the seed decides', () => {
+    fc.assert(
+      fc.property(durations, fc.integer({ min: 0, max: 1000 }), fc.integer({ min: 0, max: 3 }), (seconds, seed, epoch) => {
+        const utterances = seconds.map((duration) => ({ duration }))
+        const batches = epochBatches(utterances, { maxSeconds: 30, seed }, epoch)
+        expect(batches.flat().sort((a, b) => a - b)).toEqual(seconds.map((_, i) => i))
+        for (const batch of batches) expect(Math.max(...batch.map((i) => seconds[i]!)) * batch.length).toBeLessThanOrEqual(30)
+        expect(epochBatches(utterances, { maxSeconds: 30, seed }, epoch)).toEqual(batches)
+      }),
+    )
+  })
+
+  it('go on anywhere in the stream as if it had been read from the start', () => {
+    const utterances = Array.from({ length: 40 }, (_, i) => ({ duration: 1 + (i % 7) }))
+    const take = (start: number, n: number): number[][] => {
+      const stream = batchStream(utterances, { maxSeconds: 20, seed: 3 }, start)
+      return Array.from({ length: n }, () => stream.next().value as number[])
+    }
+    const all = take(0, 40)
+    for (const start of [1, 7, 12, 13, 29]) expect(take(start, 10)).toEqual(all.slice(start, start + 10))
+  })
+
+  it('refuse an utterance longer than a batch, except in evaluation', () => {
+    expect(() => epochBatches([{ duration: 5 }], { maxSeconds: 4, seed: 0 }, 0)).toThrow('expected utterances of at most 4 s')
+    expect(sortedBatches([{ duration: 5 }, { duration: 9 }], 4)).toEqual([[1], [0]])
+  })
+})
+
+describe('BatchLoader', () => {
+  it('loads in another thread what loadBatch loads, in order', async () => {
+    const names = ['a', 'b', 'c', 'd', 'e']
+    const folder = await corpus(
+      names.map((name) => `{"audio_filepath": "${name}.wav"}`),
+      Object.fromEntries(names.map((name, i) => [`${name}.wav`, wav(8000 + 2000 * i, 8000)])),
+    )
+    const utterances = await readCorpus(folder)
+    const options = { samplingRate: 16000, normalise: true }
+    const batches = [utterances.slice(0, 2), utterances.slice(2, 3), utterances.slice(3)]
+    const loader = new BatchLoader(options)
+    let index = 0
+    for await (const batch of loader.load(batches)) {
+      const expected = await loadBatch(batches[index++]!, options)
+      expect([...batch.lengths]).toEqual([...expected.lengths])
+      expect(batch.audio).toEqual(expected.audio)
+      expect(batch.utterances).toEqual(expected.utterances)
+    }
+    expect(index).toBe(3)
+    await loader.close()
+  })
+
+  it('delivers an error in the place of its batch, with its class', async () => {
+    const folder = await corpus(['{"audio_filepath": "a.wav"}', '{"audio_filepath": "gone.wav", "duration": 1}'], { 'a.wav': wav(4000) })
+    const utterances = await readCorpus(folder)
+    const loader = new BatchLoader({ samplingRate: 16000, normalise: false })
+    const stream = loader.load([[utterances[0]!], [utterances[1]!]])
+    expect((await stream.next()).value!.lengths[0]).toBe(4000)
+    await expect(stream.next()).rejects.toBeInstanceOf(MissingFileError)
+    await loader.close()
+  })
+})
