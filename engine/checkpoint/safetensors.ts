@@ -66,7 +66,12 @@ export class TensorFile {
         return Float32Array.from(new Uint16Array(bytes.buffer), fromFloat16)
       case 'BF16':
         return fromBfloat16(new Uint16Array(bytes.buffer))
-      default:
+      case 'I64':
+      case 'I32':
+      case 'I16':
+      case 'I8':
+      case 'U8':
+      case 'BOOL':
         throw new CheckpointError(`${this.path}: tensor ${name}: expected a float type, found ${dtype}`)
     }
   }
@@ -120,7 +125,7 @@ const parseHeader = (header: Uint8Array, dataBytes: number, complain: (message: 
   for (const [name, value] of Object.entries(tensors)) {
     const parsed = entrySchema.safeParse(value)
     if (!parsed.success) complain(`tensor ${name}: expected dtype, shape and data_offsets, found ${JSON.stringify(value).slice(0, 100)}`)
-    const entry = parsed.data!
+    const entry = parsed.data
     const [start, end] = entry.data_offsets
     const bytes = entry.shape.reduce((a, b) => a * b, 1) * elementBytes[entry.dtype]
     if (end - start !== bytes) complain(`tensor ${name}: expected ${bytes} bytes for its shape, found ${end - start}`)

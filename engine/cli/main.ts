@@ -53,7 +53,7 @@ const program = new Command('cald')
   .description('Converts pretrained transformers into linear-time models by Cross-Architecture Layerwise Distillation.')
   .version('0.1.0')
   .exitOverride()
-  .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'cald: ')) })
+  .configureOutput({ outputError: (text, write) => write(`${text.trim().replace(/^error: /, 'cald: ').replaceAll('\n', ' ')}\n`) })
 
 program
   .command('inspect')

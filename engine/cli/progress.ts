@@ -46,15 +46,15 @@ export const showProgress = (stream: NodeJS.WriteStream): { onEvent: OnEvent; en
   const onEvent = (event: JobEvent): void => {
     switch (event.kind) {
       case 'update':
-        return passing(updateLine(event), event.update === event.updates)
+        { passing(updateLine(event), event.update === event.updates); return; }
       case 'progress':
-        return passing(`${event.stage} ${event.done}/${event.total}`, event.done === event.total)
+        { passing(`${event.stage} ${event.done}/${event.total}`, event.done === event.total); return; }
       case 'evaluation':
-        return lasting(`update ${event.update}: dev WER ${percent(event.wer)}, CER ${percent(event.cer)}${event.best ? ', the best so far' : ''}`)
+        { lasting(`update ${event.update}: dev WER ${percent(event.wer)}, CER ${percent(event.cer)}${event.best ? ', the best so far' : ''}`); return; }
       case 'checkpoint':
         return
       case 'note':
-        return lasting(event.message)
+        { lasting(event.message); return; }
     }
   }
   return { onEvent, end: clear }

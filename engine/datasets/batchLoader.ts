@@ -27,7 +27,7 @@ export class BatchLoader {
     this.#worker = startWorker(options)
     this.#prefetch = prefetch
     this.#worker.on('message', (message: LoadedMessage) => this.#waiting.shift()?.(message))
-    this.#worker.on('error', ({ name, message }) => {
+    this.#worker.on('error', ({ name, message }: Error) => {
       for (const resolve of this.#waiting.splice(0)) resolve({ kind: 'error', name, message })
     })
   }
@@ -38,12 +38,9 @@ export class BatchLoader {
     const asked: { utterances: Utterance[]; answer: Promise<LoadedMessage> }[] = []
     let exhausted = false
     const ask = (): void => {
-      const { done, value } = exhausted ? { done: true, value: undefined } : source.next()
-      if (done === true || value === undefined) {
-        exhausted = true
-        return
-      }
-      asked.push({ utterances: value, answer: this.#ask(value) })
+      const next = exhausted ? undefined : source.next()
+      if (next === undefined || next.done === true) exhausted = true
+      else asked.push({ utterances: next.value, answer: this.#ask(next.value) })
     }
     for (let i = 0; i <= this.#prefetch; i++) ask()
     for (let next = asked.shift(); next !== undefined; next = asked.shift()) {

@@ -10,8 +10,8 @@ import { encoderLayer, frontend, head, projection } from './wav2vec2/stages.ts'
 
 /** Inputs of nn's Padding for hidden states of the given lengths. */
 export const paddingInputs = (batch: Value['type']['shape'][0], time: Value['type']['shape'][0]): Padding => ({
-  valid: input('valid', [batch!, time!], 'bool'),
-  reversal: input('reversal', [mulDims(batch!, time!)], 'int32'),
+  valid: input('valid', [batch, time], 'bool'),
+  reversal: input('reversal', [mulDims(batch, time)], 'int32'),
 })
 
 interface InferenceOptions {

@@ -113,9 +113,14 @@ export interface ModelFiles {
 }
 
 /** Writes a model folder that did not exist, or replaces one; complete or absent. */
-export const saveModel = (path: string, { config, layout, parameters }: SpeechModel, files: ModelFiles, { replace = false } = {}): Promise<void> =>
+export const saveModel = (
+  path: string,
+  { config, layout, parameters }: SpeechModel,
+  { preprocessor, vocabulary, tokenizer }: ModelFiles,
+  { replace = false } = {},
+): Promise<void> =>
   saveModelFolder(
     path,
-    { config, ...files, tensors: layout.places.map((place) => ({ name: place.name, shape: place.shape, data: viewOf(parameters, place) })), metadata: { format: 'pt' } },
+    { config, preprocessor, vocabulary, tokenizer, tensors: layout.places.map((place) => ({ name: place.name, shape: place.shape, data: viewOf(parameters, place) })), metadata: { format: 'pt' } },
     { replace },
   )

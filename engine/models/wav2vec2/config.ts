@@ -66,7 +66,7 @@ export const parseWav2Vec2Config = (value: unknown, path: string): Wav2Vec2Confi
     const [issue] = parsed.error.issues
     const key = issue!.path.join('.')
     const found: unknown = issue!.path.reduce<unknown>((at, step) => (at as Record<PropertyKey, unknown> | undefined)?.[step], value)
-    throw new ConfigError(`${path}: ${key === '' ? '' : `${key}: `}expected ${expectation(key, issue!.message)}, found ${JSON.stringify(found) ?? 'nothing'}`)
+    throw new ConfigError(`${path}: ${key === '' ? '' : `${key}: `}expected ${expectation(key, issue!.message)}, found ${found === undefined ? 'nothing' : JSON.stringify(found)}`)
   }
   const config = parsed.data
   const complain = (message: string): never => {

@@ -1,0 +1,82 @@
+import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { cald, openWorkshop, start, type Workshop } from './testing/command.ts'
+
+let shop: Workshop
+beforeAll(async () => {
+  shop = await openWorkshop()
+})
+
+const finetuneArgs = (out: string): string[] => ['finetune', '--config', shop.config, ...common(out)]
+const common = (out: string): string[] => [
+  ...['--train', shop.manifest, '--dev', shop.manifest, '--out', out, '--steps', '24', '--batch-seconds', '3', '--evaluate-every', '4'],
+  ...['--lr', '0.002', '--warmup', '2', '--threads', '1', '--seed', '5', '--json'],
+]
+const summary = (stdout: string): { stateSha256: string; updates: number } => JSON.parse(stdout) as { stateSha256: string; updates: number }
+
+const waitFor = async (path: string): Promise<void> => {
+  for (let i = 0; i < 600 && !existsSync(path); i++) await new Promise((resolve) => setTimeout(resolve, 20))
+  expect(existsSync(path), path).toBe(true)
+}
+
+describe('cald finetune and convert', () => {
+  it('a run that was killed, and one that was interrupted, resume to the bits of one that was not', async () => {
+    const whole = await cald(...finetuneArgs(join(shop.folder, 'whole')))
+    expect(whole.stderr).toContain('dev WER')
+    expect(whole.code).toBe(0)
+
+    const out = join(shop.folder, 'killed')
+    const killed = start(finetuneArgs(out))
+    await waitFor(join(out, 'checkpoints', 'update-00000008'))
+    killed.child.kill('SIGKILL')
+    expect((await killed.ended).code).toBe(null)
+    const interrupted = start([...finetuneArgs(out), '--resume'])
+    await waitFor(join(out, 'checkpoints', 'update-00000016'))
+    interrupted.child.kill('SIGINT')
+    const { code } = await interrupted.ended
+    // Quick machines may have finished before the signal came.
+    expect([0, 130]).toContain(code)
+    const resumed = await cald(...finetuneArgs(out), '--resume')
+    expect(resumed.code).toBe(0)
+    expect(summary(resumed.stdout)).toMatchObject({ updates: 24, stateSha256: summary(whole.stdout).stateSha256 })
+    expect(await readFile(join(out, 'last', 'model.safetensors'))).toEqual(await readFile(join(shop.folder, 'whole', 'last', 'model.safetensors')))
+    const updates = (await readFile(join(out, 'metrics.jsonl'), 'utf8')).split('\n').filter((line) => line.includes('"kind":"update"'))
+    expect(updates.map((line) => (JSON.parse(line) as { update: number }).update)).toEqual(Array.from({ length: 24 }, (_, i) => i + 1))
+  })
+
+  it('converts with and without guidance, and the student evaluates and transcribes', async () => {
+    const mixer = ['--headdim', '8', '--d-state', '4']
+    const [target, unguided, orphan] = await Promise.all([
+      cald('convert', '--teacher', shop.model, '--guidance', 'target', ...mixer, ...common(join(shop.folder, 'target'))),
+      cald('convert', '--teacher', shop.model, '--source', shop.model, '--guidance', 'unguided', ...mixer, ...common(join(shop.folder, 'unguided'))),
+      cald('convert', '--teacher', shop.model, '--guidance', 'unguided', ...mixer, ...common(join(shop.folder, 'orphan'))),
+    ])
+    expect(target.code, target.stderr).toBe(0)
+    expect(unguided.code, unguided.stderr).toBe(0)
+    expect(target.stderr).toContain('layerwise')
+    expect(orphan.code).toBe(2)
+    expect(orphan.stderr).toContain('--source')
+    expect(existsSync(join(shop.folder, 'orphan'))).toBe(false)
+
+    const student = join(shop.folder, 'target', 'last')
+    const config = JSON.parse(await readFile(join(student, 'config.json'), 'utf8')) as { model_type: string; mixer: object; cald: { guidance: string } }
+    expect(config).toMatchObject({ model_type: 'cald_wav2vec2_bimamba2', mixer: { headdim: 8, dState: 4 }, cald: { guidance: 'target' } })
+
+    const [evaluated, transcribed, inspected] = await Promise.all([
+      cald('evaluate', '--model', student, '--data', shop.manifest, '--json'),
+      cald('transcribe', '--model', student, shop.recording, join(shop.folder, 'gone.wav')),
+      cald('inspect', student, '--json'),
+    ])
+    const figures = JSON.parse(evaluated.stdout) as { utterances: number; wer: number; cer: number; realTimeFactor: number }
+    expect(figures.utterances).toBe(8)
+    expect(figures.realTimeFactor).toBeGreaterThan(0)
+    // The trainer's own evaluation of the same weights saw the same errors.
+    const { wer, cer } = (JSON.parse(target.stdout) as { last: { wer: number; cer: number } }).last
+    expect(figures).toMatchObject({ wer, cer })
+    expect(transcribed.code).toBe(1)
+    expect(transcribed.stderr).toContain('gone.wav')
+    expect(JSON.parse(inspected.stdout)).toMatchObject({ architecture: 'cald_wav2vec2_bimamba2', vocabulary: 8, samplingRate: 16000 })
+  })
+})
