@@ -25,6 +25,6 @@ export default tseslint.config(
       }],
     },
   },
-  { files: ['engine/runtime/**', 'engine/checkpoint/atomic.ts', '**/*.test.ts', '**/testing/**', 'fixtures/**', 'bench/**'], rules: { 'no-restricted-imports': 'off' } },
+  { files: ['engine/runtime/**', 'engine/checkpoint/atomic.ts', '**/*.test.ts', '**/testing/**', 'fixtures/**'], rules: { 'no-restricted-imports': 'off' } },
   { files: ['eslint.config.js', '.dependency-cruiser.cjs'], extends: [tseslint.configs.disableTypeChecked], rules: { '@typescript-eslint/no-require-imports': 'off' }, languageOptions: { globals: { module: 'writable' } } },
 )

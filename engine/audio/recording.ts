@@ -1,7 +1,7 @@
 import { open, readFile } from 'node:fs/promises'
 import { AudioError, messageOf, MissingFileError } from '../errors.ts'
 import { resample } from './resample.ts'
-import { decodeWav, readWavHeader } from './wav.ts'
+import { decodeWav, readWavHeader, type WavHeader } from './wav.ts'
 
 /** A stretch of a recording, in seconds; without a duration it goes on to the end. */
 export interface Stretch {
@@ -23,13 +23,23 @@ export const recordingSeconds = async (path: string): Promise<number> => {
     const { size } = await handle.stat()
     const beginning = new Uint8Array(Math.min(size, headerBytes))
     await handle.read(beginning, 0, beginning.length, 0)
-    const { samples, samplingRate } = readWavHeader(beginning, path, size)
+    const { samples, samplingRate } = await headerOf(beginning, path, size)
     return samples / samplingRate
   } catch (error) {
     if (error instanceof AudioError) throw error
     return missing(path, error)
   } finally {
     await handle.close()
+  }
+}
+
+/** The header from a file's beginning, or from the whole of it when long chunks stand before the samples. */
+const headerOf = async (beginning: Uint8Array, path: string, size: number): Promise<WavHeader> => {
+  try {
+    return readWavHeader(beginning, path, size)
+  } catch (error) {
+    if (beginning.length === size) throw error
+    return readWavHeader(await readFile(path), path, size)
   }
 }
 

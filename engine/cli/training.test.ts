@@ -46,6 +46,13 @@ describe('cald finetune and convert', () => {
     expect(updates.map((line) => (JSON.parse(line) as { update: number }).update)).toEqual(Array.from({ length: 24 }, (_, i) => i + 1))
   })
 
+  it('stops at a loss that is not finite, with the update, the batch and the gradient', async () => {
+    const { code, stderr } = await cald(...finetuneArgs(join(shop.folder, 'diverged')), '--lr', '1e30', '--warmup', '0', '--decay', 'none')
+    expect(code).toBe(1)
+    const last = stderr.trim().split('\n').at(-1)!
+    expect(last).toMatch(/^cald: update \d+: expected a finite loss, found NaN .*; gradient: first not finite in .*; batch: .*\.wav/)
+  })
+
   it('converts with and without guidance, and the student evaluates and transcribes', async () => {
     const mixer = ['--headdim', '8', '--d-state', '4']
     const [target, unguided, orphan] = await Promise.all([
