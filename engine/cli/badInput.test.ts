@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { writeSafetensors } from '../checkpoint/index.ts'
 import { viewOf } from '../models/index.ts'
-import { cald, openWorkshop, tinyConfig, wav, type Workshop } from './testing/command.ts'
+import { wav } from '../audio/testing/wav.ts'
+import { cald, openWorkshop, tinyConfig, type Workshop } from './testing/command.ts'
 
 let shop: Workshop
 beforeAll(async () => {

@@ -4,27 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { wav } from '../audio/testing/wav.ts'
 import { AudioError, ManifestError, MissingFileError, VocabularyError } from '../errors.ts'
 import { batchStream, BatchLoader, checkRecordings, epochBatches, loadBatch, readCorpus, requireFit, requireTexts, sortedBatches, Vocabulary } from './index.ts'
-
-const wav = (samples: number, rate = 16000): Uint8Array => {
-  const bytes = new Uint8Array(44 + samples * 2)
-  const view = new DataView(bytes.buffer)
-  bytes.set(new TextEncoder().encode('RIFF'), 0)
-  view.setUint32(4, 36 + samples * 2, true)
-  bytes.set(new TextEncoder().encode('WAVEfmt '), 8)
-  view.setUint32(16, 16, true)
-  view.setUint16(20, 1, true)
-  view.setUint16(22, 1, true)
-  view.setUint32(24, rate, true)
-  view.setUint32(28, rate * 2, true)
-  view.setUint16(32, 2, true)
-  view.setUint16(34, 16, true)
-  bytes.set(new TextEncoder().encode('data'), 36)
-  view.setUint32(40, samples * 2, true)
-  for (let i = 0; i < samples; i++) view.setInt16(44 + 2 * i, Math.round(9000 * Math.sin(i * 0.05 * (1 + samples / 30000))), true)
-  return bytes
-}
 
 const corpus = async (lines: readonly string[], files: Record<string, Uint8Array> = {}): Promise<string> => {
   const folder = await mkdtemp(join(tmpdir(), 'cald-datasets-'))
@@ -35,7 +17,7 @@ const corpus = async (lines: readonly string[], files: Record<string, Uint8Array
 
 describe('readCorpus', () => {
   it('reads lines, resolves paths, takes missing durations from the recordings, and skips blank lines', async () => {
-    const folder = await corpus(['{"audio_filepath": "a.wav", "text": "ONE", "speaker": "x", "lang": "en"}', '', '{"audio_filepath": "b.wav", "duration": 1.5, "offset": 0.25}'], { 'a.wav': wav(8000) })
+    const folder = await corpus(['{"audio_filepath": "a.wav", "text": "ONE", "speaker": "x", "lang": "en"}', '', '{"audio_filepath": "b.wav", "duration": 1.5, "offset": 0.25}'], { 'a.wav': wav(0.5, 200) })
     const [a, b] = await readCorpus(folder)
     expect(a).toMatchObject({ id: 'a.wav', audioPath: join(folder, 'a.wav'), duration: 0.5, text: 'ONE', speaker: 'x', line: 1 })
     expect(b).toMatchObject({ id: 'b.wav#0.25', duration: 1.5, offset: 0.25, text: undefined, line: 3 })
@@ -137,7 +119,7 @@ describe('BatchLoader', () => {
     const names = ['a', 'b', 'c', 'd', 'e']
     const folder = await corpus(
       names.map((name) => `{"audio_filepath": "${name}.wav"}`),
-      Object.fromEntries(names.map((name, i) => [`${name}.wav`, wav(8000 + 2000 * i, 8000)])),
+      Object.fromEntries(names.map((name, i) => [`${name}.wav`, wav(1 + 0.25 * i, 200 + 50 * i, 8000)])),
     )
     const utterances = await readCorpus(folder)
     const options = { samplingRate: 16000, normalise: true }
@@ -155,7 +137,7 @@ describe('BatchLoader', () => {
   })
 
   it('delivers an error in the place of its batch, with its class', async () => {
-    const folder = await corpus(['{"audio_filepath": "a.wav"}', '{"audio_filepath": "gone.wav", "duration": 1}'], { 'a.wav': wav(4000) })
+    const folder = await corpus(['{"audio_filepath": "a.wav"}', '{"audio_filepath": "gone.wav", "duration": 1}'], { 'a.wav': wav(0.25, 300) })
     const utterances = await readCorpus(folder)
     const loader = new BatchLoader({ samplingRate: 16000, normalise: false })
     const stream = loader.load([[utterances[0]!], [utterances[1]!]])
