@@ -1,5 +1,5 @@
 import { mkdtemp, writeFile } from 'node:fs/promises'
-import { existsSync } from 'node:fs'
+import { existsSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
@@ -133,6 +133,23 @@ describe('BatchLoader', () => {
       expect(batch.utterances).toEqual(expected.utterances)
     }
     expect(index).toBe(3)
+    await loader.close()
+  })
+
+  it('loads ahead while the thread that trains is busy', async () => {
+    const names = ['a', 'b', 'c', 'd']
+    const folder = await corpus(
+      names.map((name) => `{"audio_filepath": "${name}.wav"}`),
+      Object.fromEntries(names.map((name) => [`${name}.wav`, wav(0.25, 300)])),
+    )
+    const loader = new BatchLoader({ samplingRate: 16000, normalise: true }, 2)
+    const stream = loader.load((await readCorpus(folder)).map((utterance) => [utterance]))
+    await stream.next()
+    // A step of training blocks its thread like this. What was not read meanwhile can no longer be read.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2000)
+    rmSync(folder, { recursive: true })
+    expect((await stream.next()).done).toBe(false)
+    expect((await stream.next()).done).toBe(false)
     await loader.close()
   })
 
