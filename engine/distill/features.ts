@@ -1,6 +1,6 @@
 import { BatchLoader, loadBatch, type LoadOptions, type Utterance } from '../datasets/index.ts'
 import type { SpeechBatch } from '../models/index.ts'
-import { float32, type Device } from '../runtime/index.ts'
+import type { Device } from '../runtime/index.ts'
 import type { StageRunner } from './runner.ts'
 
 /**
@@ -52,7 +52,7 @@ export class FeatureStore {
   }
 
   async #compute(utterance: Utterance, audio: Float32Array): Promise<Float32Array> {
-    const tensor = await this.#runner.frontend(float32(audio, [1, audio.length]))
+    const tensor = await this.#runner.frontend({ data: audio, shape: [1, audio.length], lengths: Int32Array.of(audio.length) })
     const features = (await this.#device.read(tensor)).data as Float32Array
     tensor.dispose()
     this.#room -= features.byteLength

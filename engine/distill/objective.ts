@@ -1,4 +1,5 @@
 import type { GuidanceSettings } from '../contract/index.ts'
+import type { SpeechBatch } from '../models/index.ts'
 import { float32, type Device, type DeviceTensor, type HostTensor } from '../runtime/index.ts'
 import { ctcFeasible, ctcLoss } from './ctc.ts'
 import { outputDistillation } from './outputDistillation.ts'
@@ -7,7 +8,7 @@ import type { BatchContext, Guide, StageRunner } from './runner.ts'
 /** One micro-batch: audio or ready features, the frames they make, and the transcripts. */
 export interface TrainingBatch extends BatchContext {
   /** [batch, samples]; there when a frontend has to run. */
-  readonly audio: HostTensor | undefined
+  readonly audio: SpeechBatch | undefined
   /** [batch, time, channels] of a frozen frontend, shared by teacher and student. */
   readonly features: HostTensor | undefined
   readonly targets: readonly Int32Array[]

@@ -1,6 +1,6 @@
 import { fillKeepMask } from '../random.ts'
 import { evaluateShape } from '../ir/index.ts'
-import { layerStage, paddingTensors, viewOf, type BatchFrames, type SpeechModel } from '../models/index.ts'
+import { layerStage, paddingTensors, validFramesTensor, viewOf, type BatchFrames, type SpeechBatch, type SpeechModel } from '../models/index.ts'
 import { maskName } from '../nn/index.ts'
 import { bool, float32, type Device, type DeviceTensor, type HostTensor, type Program } from '../runtime/index.ts'
 import { trainingStages, type StageGraphs, type StageKind, type StageOptions } from './stages.ts'
@@ -65,8 +65,8 @@ export class StageRunner {
   }
 
   /** audio: [batch, samples] → features: [batch, time, channels]. */
-  async frontend(audio: HostTensor): Promise<DeviceTensor> {
-    return (await this.#run('frontend', 'forward', 'frontend', { audio }, undefined)).y!
+  async frontend(audio: SpeechBatch): Promise<DeviceTensor> {
+    return (await this.#run('frontend', 'forward', 'frontend', this.#audioInputs(audio), undefined)).y!
   }
 
   /** features → the encoder's input. */
@@ -98,13 +98,17 @@ export class StageRunner {
     return this.#backward('projection', 'projection', { x: features, dy }, context, gradient)
   }
 
-  async frontendBackward(audio: HostTensor, dy: DeviceTensor, gradient: Float32Array): Promise<void> {
-    await this.#backward('frontend', 'frontend', { audio, dy }, undefined, gradient)
+  async frontendBackward(audio: SpeechBatch, dy: DeviceTensor, gradient: Float32Array): Promise<void> {
+    await this.#backward('frontend', 'frontend', { ...this.#audioInputs(audio), dy }, undefined, gradient)
   }
 
   async dispose(): Promise<void> {
     for (const program of this.#programs.values()) await (await program).dispose()
     this.#programs.clear()
+  }
+
+  #audioInputs(audio: SpeechBatch): Inputs {
+    return { audio: float32(audio.data, audio.shape), validFrames: validFramesTensor(this.model.config, audio) }
   }
 
   #layerKind(index: number): StageKind {

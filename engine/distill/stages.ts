@@ -1,6 +1,6 @@
 import { gradients, type Seed } from '../autodiff/index.ts'
 import { constant, graph, input, meanLast, mul, reshape, square, sub, sum, variable, type Graph, type Value } from '../ir/index.ts'
-import { encoderLayer, frontend, head, paddingInputs, projection, type Wav2Vec2Config } from '../models/index.ts'
+import { encoderLayer, frontend, head, paddingInputs, projection, validFramesInput, type Wav2Vec2Config } from '../models/index.ts'
 import { MaskedDropout, noDropout, normalise, Parameters, type DropoutSite } from '../nn/index.ts'
 
 /** The programs of one stage: all encoder layers share one of each. */
@@ -81,7 +81,8 @@ export const trainingStages = (config: Wav2Vec2Config, options: StageOptions): R
   const lastLayer = layer('last layer', false)
   return {
     frontend: stageGraphs('frontend', options, (p) => {
-      const y = frontend(p, input('audio', [batch, variable('samples')]), config)
+      const samples = variable('samples')
+      const y = frontend(p, input('audio', [batch, samples]), config, config.feat_extract_norm === 'group' ? validFramesInput(config, batch, samples) : undefined)
       return { outputs: { y }, y, x: undefined, aligned: undefined }
     }),
     projection: stageGraphs('projection', options, (p, dropout) => {

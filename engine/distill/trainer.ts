@@ -190,11 +190,10 @@ class Trainer {
     const { update } = this.#state
     const sizes = this.#features === undefined ? framesOf(config, batch) : { batch: batch.shape[0]!, frames: batch.shape[1]!, lengths: batch.lengths }
     const key = { seed, update, microBatch: 0 }
-    const tensor = float32(batch.data, batch.shape)
     return {
       ...sizes,
-      audio: this.#features === undefined ? tensor : undefined,
-      features: this.#features === undefined ? undefined : tensor,
+      audio: this.#features === undefined ? batch : undefined,
+      features: this.#features === undefined ? undefined : float32(batch.data, batch.shape),
       targets: utterances.map((utterance) => this.#targets.get(utterance)!),
       masks: drawnMasks(key),
       spans: {

@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, it } from 'vitest'
 import { readFixture, type FixtureTensor } from '../../fixtures/read.ts'
 import { layoutOf, parseWav2Vec2Config, viewOf, type SpeechModel } from '../models/index.ts'
-import { float32, openDevice } from '../runtime/index.ts'
+import { openDevice } from '../runtime/index.ts'
 import { AdamW } from './adamw.ts'
 import { clipScale, gradientNorm } from './clip.ts'
 import { accumulateGradient, normalisersOf, type LossParts, type TrainingBatch } from './objective.ts'
@@ -16,6 +16,7 @@ interface StepCase {
   studentConfig?: Record<string, unknown>
   weights: Tensors & { teacher: Tensors; student: Tensors }
   input_values: FixtureTensor
+  lengths: number[]
   frameLengths: number[]
   targets: number[][]
   alpha?: number
@@ -70,7 +71,7 @@ const prepare = (step: StepCase) => {
     batch: step.frameLengths.length,
     frames: step.timeMask.shape[1]!,
     lengths: Int32Array.from(step.frameLengths),
-    audio: float32(step.input_values.data, step.input_values.shape),
+    audio: { data: step.input_values.data, shape: step.input_values.shape, lengths: Int32Array.from(step.lengths) },
     features: undefined,
     targets: step.targets.map((target) => Int32Array.from(target)),
     spans: { time: step.timeMask.data, feature: step.featureMask?.data },

@@ -2,8 +2,8 @@
  * The models: configurations, stages under HF's parameter names, flat parameter vectors, opening and saving of model folders, and
  * inference as one whole graph. `wav2vec2/` holds the family; a student is the same family with another mixer in its config.
  */
-export { paddingTensors, type BatchFrames } from './batch.ts'
-export { framesOf, Inference, inferenceGraph, paddingInputs, type InferenceResult, type SpeechBatch } from './inference.ts'
+export { paddingTensors, validFramesTensor, type BatchFrames, type SpeechBatch } from './batch.ts'
+export { framesOf, Inference, inferenceGraph, paddingInputs, validFramesInput, type InferenceResult } from './inference.ts'
 export { initialise } from './initialise.ts'
 export { viewOf, type ParameterLayout, type ParameterPlace } from './layout.ts'
 export { createModel, layerStage, layoutOf, openModel, saveModel, type ModelFiles, type OpenedModel, type SpeechModel } from './speechModel.ts'

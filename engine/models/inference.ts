@@ -1,8 +1,8 @@
 import { AudioError } from '../errors.ts'
-import { graph, input, mulDims, variable, type Graph, type Value } from '../ir/index.ts'
+import { convLength, graph, input, mulDims, variable, type Dim, type Graph, type Value } from '../ir/index.ts'
 import { noDropout, Parameters, type Padding } from '../nn/index.ts'
 import { float32, type Device, type DeviceTensor, type Program } from '../runtime/index.ts'
-import { paddingTensors, type BatchFrames } from './batch.ts'
+import { paddingTensors, validFramesTensor, type BatchFrames, type SpeechBatch } from './batch.ts'
 import { viewOf } from './layout.ts'
 import { stageScope, type SpeechModel } from './speechModel.ts'
 import { frameCount, type Wav2Vec2Config } from './wav2vec2/config.ts'
@@ -14,6 +14,16 @@ export const paddingInputs = (batch: Value['type']['shape'][0], time: Value['typ
   reversal: input('reversal', [mulDims(batch, time)], 'int32'),
 })
 
+/** The input of a group-norm frontend that says which frames of its first convolution count (see `frontend`). */
+export const validFramesInput = (config: Wav2Vec2Config, batch: Dim, samples: Dim): Value =>
+  input('validFrames', [batch, 1, convLength(samples, config.conv_kernel[0]!, { stride: config.conv_stride[0]!, padBefore: 0, padAfter: 0 })])
+
+/**
+ * What a group norm takes its statistics over in a padded batch: each utterance's own frames (`valid`), so that a result does not depend
+ * on the batch, or all frames with the padding (`hf`), as HF transformers does.
+ */
+export type GroupStatistics = 'valid' | 'hf'
+
 interface InferenceOptions {
   /** Whether the graph starts at the audio, or at features that the frontend made before. */
   readonly from: 'audio' | 'features'
@@ -21,15 +31,17 @@ interface InferenceOptions {
   readonly padded: boolean
   /** Whether the N + 1 hidden states come out, as HF's output_hidden_states: the encoder's input, then each layer's output, the last one normed. */
   readonly hiddenStates?: boolean
+  readonly groupStatistics?: GroupStatistics
 }
 
 /** The whole model as one graph: parameters under their checkpoint names; outputs `logits`, and `hidden.0` to `hidden.N` if asked for. */
-export const inferenceGraph = (config: Wav2Vec2Config, { from, padded, hiddenStates = false }: InferenceOptions): Graph => {
+export const inferenceGraph = (config: Wav2Vec2Config, { from, padded, hiddenStates = false, groupStatistics = 'valid' }: InferenceOptions): Graph => {
   const p = new Parameters()
-  const batch = variable('batch')
+  const [batch, samples] = [variable('batch'), variable('samples')]
+  const ownStatistics = padded && groupStatistics === 'valid' && config.feat_extract_norm === 'group'
   const features =
     from === 'audio'
-      ? frontend(stageScope(p, 'frontend'), input('audio', [batch, variable('samples')]), config)
+      ? frontend(stageScope(p, 'frontend'), input('audio', [batch, samples]), config, ownStatistics ? validFramesInput(config, batch, samples) : undefined)
       : input('features', [batch, variable('time'), config.conv_dim.at(-1)!])
   // From audio the number of frames follows from the samples; a padded batch brings it as the axis of its masks.
   const padding = padded ? paddingInputs(batch, features.type.shape[1]!) : undefined
@@ -39,15 +51,6 @@ export const inferenceGraph = (config: Wav2Vec2Config, { from, padded, hiddenSta
   const { hidden: last, logits } = head(stageScope(p, 'head'), hidden.pop()!, config, context)
   const states = hiddenStates ? Object.fromEntries([...hidden, last].map((value, i) => [`hidden.${i}`, value])) : {}
   return graph(`inference from ${from}`, { logits, ...states })
-}
-
-/** Padded audio or features of a batch, and how much of each row is valid. */
-export interface SpeechBatch {
-  /** [batch, samples] or [batch, frames, channels], zero-padded. */
-  readonly data: Float32Array
-  readonly shape: readonly number[]
-  /** Valid samples, or frames, of each row. */
-  readonly lengths: Int32Array
 }
 
 export interface InferenceResult extends BatchFrames {
@@ -87,6 +90,7 @@ export class Inference {
     const inputs: Record<string, DeviceTensor> = { [from]: await this.#device.upload(float32(batch.data, batch.shape)) }
     for (const place of layout.places) if (wanted.has(place.name)) inputs[place.name] = await this.#device.upload(float32(viewOf(parameters, place), place.shape))
     if (padded) for (const [name, tensor] of Object.entries(paddingTensors(sizes))) if (wanted.has(name)) inputs[name] = await this.#device.upload(tensor)
+    if (wanted.has('validFrames')) inputs.validFrames = await this.#device.upload(validFramesTensor(config, batch))
 
     const outputs = await program.run(inputs)
     const read = async (name: string): Promise<Float32Array> => (await this.#device.read(outputs[name]!)).data as Float32Array

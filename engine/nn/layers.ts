@@ -45,6 +45,21 @@ export const conv1d = (p: Parameters, x: Value, { out, kernel, stride, bias }: {
 }
 
 /**
+ * Norm of each channel over time with weight and bias, x: [batch, channels, time] → same (torch.nn.GroupNorm of one channel a group).
+ * `valid` ([batch, 1, time], 1 or 0) says which frames make the statistics; without it all do.
+ */
+export const instanceNorm = (p: Parameters, x: Value, epsilon: number, valid?: Value): Value => {
+  const [, channels, time] = x.type.shape as [ir.Dim, number, ir.Dim]
+  const weights = valid ?? ir.expand(ir.constant([1], [1, 1, 1]), [1, 1, time])
+  const share = ir.div(weights, ir.sum(weights, [2]))
+  const mean = (value: Value): Value => ir.sum(ir.mul(value, share), [2])
+  const centred = ir.sub(x, mean(x))
+  const inverse = ir.reciprocal(ir.sqrt(ir.add(mean(ir.square(centred)), ir.scalar(epsilon))))
+  const perChannel = (name: string, initial: Initial): Value => ir.reshape(p.get(name, [channels], initial, { decay: false }), [channels, 1])
+  return ir.add(ir.mul(centred, ir.mul(inverse, perChannel('weight', ones))), perChannel('bias', zeros))
+}
+
+/**
  * Wav2Vec2's positional embedding (x: [batch, time, width] → same): a grouped convolution with weight norm over the kernel axis
  * (weight = magnitude · direction / ‖direction‖), same-length padding whose extra frame of even kernels is cut at the end, then GELU.
  */

@@ -30,8 +30,8 @@ const configSchema = z.looseObject({
   feat_extract_activation: z.literal('gelu').default('gelu'),
   layer_norm_eps: z.number().positive().default(1e-5),
   initializer_range: z.number().positive().default(0.02),
-  feat_extract_norm: z.literal('layer'),
-  do_stable_layer_norm: z.literal(true),
+  feat_extract_norm: z.enum(['group', 'layer']).default('group'),
+  do_stable_layer_norm: z.boolean().default(false),
   conv_bias: z.boolean().default(false),
   conv_dim: z.array(count).min(1).default([512, 512, 512, 512, 512, 512, 512]),
   conv_kernel: z.array(count).default([10, 3, 3, 3, 3, 2, 2]),
@@ -92,8 +92,7 @@ export const parseWav2Vec2Config = (value: unknown, path: string): Wav2Vec2Confi
 
 const expectation = (key: string, message: string): string => {
   if (key === 'model_type') return `'wav2vec2' or '${studentModelType}'`
-  if (key === 'feat_extract_norm') return `'layer' (the large-lv60 family; this version reads no other)`
-  if (key === 'do_stable_layer_norm') return 'true (the large-lv60 family; this version reads no other)'
+  if (key === 'feat_extract_norm') return "'group' or 'layer'"
   return message.replace(/^Invalid (input|option): expected /, '')
 }
 

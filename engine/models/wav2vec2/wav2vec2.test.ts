@@ -50,14 +50,15 @@ const worstError = (found: Float32Array, { shape, data }: FixtureTensor, lengths
 describe('Wav2Vec2ForCTC gives the logits and hidden states of HF transformers', () => {
   const cases = readFixture<HfCase>('wav2vec2_ctc')
 
-  it('covers single utterances, padded batches, and convolutions with and without bias', () => {
+  it('covers single utterances, padded batches, convolutions with and without bias, and every mixture of norms', () => {
     expect(cases.some(({ lengths }) => lengths.length > 1 && new Set(lengths).size > 1)).toBe(true)
     expect(new Set(cases.map(({ config }) => config.conv_bias))).toEqual(new Set([true, false]))
+    expect(new Set(cases.map(({ config }) => `${String(config.feat_extract_norm)} ${String(config.do_stable_layer_norm)}`)).size).toBe(4)
   })
 
   for (const hf of cases) {
     it(hf.name, async () => {
-      const inference = new Inference(device, modelOf(hf), { from: 'audio', hiddenStates: true })
+      const inference = new Inference(device, modelOf(hf), { from: 'audio', hiddenStates: true, groupStatistics: 'hf' })
       const [rows, samples] = hf.input_values.shape as [number, number]
       const lengths = hf.masked ? Int32Array.from(hf.lengths) : new Int32Array(rows).fill(samples)
       const result = await inference.run({ data: hf.input_values.data, shape: hf.input_values.shape, lengths })
@@ -75,8 +76,7 @@ describe('parseWav2Vec2Config', () => {
   const valid = { model_type: 'wav2vec2', feat_extract_norm: 'layer', do_stable_layer_norm: true }
   it.each([
     [{ ...valid, model_type: 'whisper' }, "config.json: model_type: expected 'wav2vec2' or 'cald_wav2vec2_bimamba2', found \"whisper\""],
-    [{ ...valid, do_stable_layer_norm: false }, 'config.json: do_stable_layer_norm: expected true'],
-    [{ ...valid, feat_extract_norm: 'group' }, "config.json: feat_extract_norm: expected 'layer'"],
+    [{ ...valid, feat_extract_norm: 'batch' }, "config.json: feat_extract_norm: expected 'group' or 'layer', found \"batch\""],
     [{ ...valid, conv_kernel: [10, 3] }, 'expected conv_dim, conv_kernel and conv_stride of one length, found 7, 2 and 7'],
     [{ ...valid, num_attention_heads: 5 }, 'expected num_attention_heads to divide hidden_size 768, found 5'],
     [{ ...valid, model_type: 'cald_wav2vec2_bimamba2' }, 'expected mixer in a config of model_type cald_wav2vec2_bimamba2, found none'],
