@@ -47,18 +47,23 @@ export const writeFileAtomic = async (path: string, data: FileContents): Promise
   try {
     await mkdir(dirname(path), { recursive: true })
     await clearStale(path)
-    const handle = await open(temporary, 'wx')
-    try {
-      for (const piece of asPieces(data)) await writeFully(handle, piece)
-      await handle.sync()
-    } finally {
-      await handle.close()
-    }
+    await writeNewFile(temporary, data)
     await rename(temporary, path)
     await syncFolder(dirname(path))
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => undefined)
     throw failure(path, error)
+  }
+}
+
+/** Writes and syncs a file that is not there yet; for the inside of `writeFolderAtomic`, where nobody sees it before it is complete. */
+export const writeNewFile = async (path: string, data: FileContents): Promise<void> => {
+  const handle = await open(path, 'wx')
+  try {
+    for (const piece of asPieces(data)) await writeFully(handle, piece)
+    await handle.sync()
+  } finally {
+    await handle.close()
   }
 }
 

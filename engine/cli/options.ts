@@ -10,7 +10,7 @@ const number = (accepts: (value: number) => boolean, expected: string) => (text:
 export const positive = number((value) => value > 0 && Number.isFinite(value), 'a number above 0')
 const notNegative = number((value) => value >= 0 && Number.isFinite(value), 'a number of 0 or more')
 export const count = number((value) => Number.isInteger(value) && value > 0, 'a whole number above 0')
-const countOrZero = number((value) => Number.isInteger(value) && value >= 0, 'a whole number of 0 or more')
+export const countOrZero = number((value) => Number.isInteger(value) && value >= 0, 'a whole number of 0 or more')
 const fraction = number((value) => value >= 0 && value < 1, 'a fraction from 0 to below 1')
 
 /** Options of every command that computes. */
@@ -39,8 +39,8 @@ export const withText = (command: Command): Command =>
 export const textOf = ({ textCase, unknownCharacters }: TextFlags): TextSettings => ({ case: textCase, unknown: unknownCharacters })
 
 export interface TrainingFlags extends ComputeFlags, TextFlags {
-  train: string
-  dev: string
+  train: string[]
+  dev: string[]
   out: string
   resume?: true
   steps: number
@@ -52,6 +52,7 @@ export interface TrainingFlags extends ComputeFlags, TextFlags {
   weightDecay: number
   clip: number
   evaluateEvery: number
+  waypoints?: number
   seed: number
   freezeFrontend?: true
   trainFrontend?: true
@@ -62,8 +63,8 @@ export interface TrainingFlags extends ComputeFlags, TextFlags {
 
 export const withTraining = (command: Command, { lr }: { lr: number }): Command =>
   withText(withCompute(command))
-    .requiredOption('--train <manifest>', 'training data: a JSONL manifest or a corpus folder')
-    .requiredOption('--dev <manifest>', 'data that evaluations run on')
+    .requiredOption('--train <manifests...>', 'training data: JSONL manifests or corpus folders')
+    .requiredOption('--dev <manifests...>', 'data that evaluations run on')
     .requiredOption('--out <folder>', 'new folder for the run: models, checkpoints, metrics')
     .option('--resume', 'go on from the newest checkpoint in --out')
     .option('--steps <n>', 'updates', count, 1000)
@@ -75,6 +76,7 @@ export const withTraining = (command: Command, { lr }: { lr: number }): Command 
     .option('--weight-decay <rate>', 'decoupled weight decay of matrices and kernels', notNegative, 0.005)
     .option('--clip <norm>', 'largest global gradient norm', positive, 1)
     .option('--evaluate-every <n>', 'updates between evaluations and checkpoints', count, 250)
+    .option('--waypoints <n>', 'keep a snapshot of the model every so many updates, for waypoint guidance', count)
     .option('--seed <n>', 'seed of everything random', countOrZero, 1)
     .option('--freeze-frontend', 'keep the convolutional frontend and cache its features')
     .option('--train-frontend', 'train the convolutional frontend too')
@@ -93,6 +95,7 @@ export const trainingOf = (flags: TrainingFlags, frozenByDefault: boolean): Trai
     clipNorm: flags.clip,
     freezeFrontend: flags.trainFrontend === true ? false : (flags.freezeFrontend ?? frozenByDefault),
     evaluateEvery: flags.evaluateEvery,
+    waypointEvery: flags.waypoints,
     seed: flags.seed,
     dropout: p === undefined ? {} : { hidden: p, activation: p, attention: p, featureProjection: p, final: p },
     specAugment: {

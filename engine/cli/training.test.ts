@@ -82,6 +82,8 @@ describe('cald finetune and convert', () => {
     // The trainer's own evaluation of the same weights saw the same errors.
     const { wer, cer } = (JSON.parse(target.stdout) as { last: { wer: number; cer: number } }).last
     expect(figures).toMatchObject({ wer, cer })
+    // The corpus is the one it was trained on.
+    expect(evaluated.stderr).toContain('was trained on this data')
     expect(transcribed.code).toBe(1)
     expect(transcribed.stderr).toContain('gone.wav')
     expect(JSON.parse(inspected.stdout)).toMatchObject({ architecture: 'cald_wav2vec2_bimamba2', vocabulary: 8, samplingRate: 16000 })

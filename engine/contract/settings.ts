@@ -22,6 +22,7 @@ export const trainingSchema = z.strictObject({
   clipNorm: z.number().positive().describe('largest global norm of a gradient'),
   freezeFrontend: z.boolean().describe('keep the convolutional frontend as it is and cache its features'),
   evaluateEvery: count.describe('updates between evaluations and checkpoints'),
+  waypointEvery: count.optional().describe('updates between snapshots that are kept, for waypoint guidance; default: none'),
   seed: z.int().nonnegative(),
   /** Regularisation; where absent, the model's config.json decides. */
   dropout: z

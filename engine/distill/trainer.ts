@@ -32,7 +32,7 @@ export interface TrainingRequest {
   readonly audio: LoadOptions
   readonly train: readonly Utterance[]
   readonly dev: readonly Utterance[]
-  /** The run's folder: run.json, metrics.jsonl, checkpoints/, best/ and last/. */
+  /** The run's folder: run.json, metrics.jsonl, checkpoints/, best/, last/ and waypoints/. */
   readonly out: string
   readonly resume: boolean
   readonly device: Device
@@ -122,6 +122,7 @@ class Trainer {
         if (this.#signal.aborted) await this.#interrupt(log)
         const event = await this.#update(utterances)
         await this.#record(log, event)
+        await this.#waypoint()
         const ended = this.#state.update === settings.updates
         if (ended || this.#state.update % settings.evaluateEvery === 0) {
           last = await this.#evaluate(log, true)
@@ -279,6 +280,14 @@ class Trainer {
     }
     await this.#record(log, { kind: 'evaluation', update, ...rates, best })
     return rates
+  }
+
+  /** Keeps a snapshot where one is due. */
+  async #waypoint(): Promise<void> {
+    const { out, student, files, lineage, settings } = this.#request
+    const { update } = this.#state
+    if (settings.waypointEvery === undefined || update % settings.waypointEvery !== 0) return
+    await saveModel(join(out, 'waypoints', `update-${String(update).padStart(8, '0')}`), withLineage(student, { ...lineage, update }), files, { replace: true })
   }
 
   async #record(log: LineLog, event: JobEvent): Promise<void> {

@@ -1,10 +1,12 @@
 import type { TextSettings } from '../contract/index.ts'
+import { sha256OfFile } from '../checkpoint/index.ts'
 import { BatchLoader, checkRecordings, readCorpus, requireTexts, sortedBatches } from '../datasets/index.ts'
 import { transcripts } from '../distill/index.ts'
 import { InterruptedError } from '../errors.ts'
 import { TranscriptTally } from '../evaluate/index.ts'
 import { Inference } from '../models/index.ts'
 import { onDevice, openReadyModel, type ComputeSettings, type JobContext } from './context.ts'
+import { trainingData } from './lineage.ts'
 
 export interface EvaluateSettings extends ComputeSettings {
   readonly model: string
@@ -33,6 +35,10 @@ export const evaluate = async (settings: EvaluateSettings, { signal, onEvent }: 
   const utterances = await readCorpus(settings.data)
   requireTexts(utterances)
   await checkRecordings(utterances)
+  const known = new Set(trainingData(model.config.cald))
+  for (const manifest of new Set(utterances.map((utterance) => utterance.manifest))) {
+    if (known.has(await sha256OfFile(manifest))) onEvent({ kind: 'note', message: `${manifest}: ${settings.model} was trained on this data; its errors here say little` })
+  }
   return onDevice(settings, async (device) => {
     const inference = new Inference(device, model)
     const loader = new BatchLoader(audio)

@@ -2,5 +2,7 @@
 export type { JobContext } from './context.ts'
 export { evaluate, type Evaluation, type EvaluateSettings } from './evaluate.ts'
 export { inspect, type ModelSummary } from './inspect.ts'
+export { voiceNames } from '../synthesis/index.ts'
+export { synthesise, type SynthesiseSettings } from './synthesise.ts'
 export { convert, finetune, type ConvertSettings, type FinetuneSettings, type TrainingSummary } from './training.ts'
 export { transcribe, type TranscribeSettings, type Transcript } from './transcribe.ts'

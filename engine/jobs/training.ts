@@ -1,5 +1,3 @@
-import { stat } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
 import { parsePreprocessor } from '../audio/index.ts'
 import { readJson, requireEmptyFolder, sha256OfFile } from '../checkpoint/index.ts'
 import { trainingSchema, type GuidanceSettings, type MixerSettings, type TextSettings, type TrainingSettings } from '../contract/index.ts'
@@ -8,10 +6,12 @@ import { studentFrom, train, type TrainingRequest, type TrainingResult } from '.
 import { ConfigError, MissingFileError, UsageError } from '../errors.ts'
 import { createModel, parseWav2Vec2Config, type SpeechModel } from '../models/index.ts'
 import { onDevice, openReadyModel, type ComputeSettings, type JobContext, type ReadyModel } from './context.ts'
+import { fromRun, inherited, recordedSource, weightsOf } from './lineage.ts'
 
 interface Common extends ComputeSettings {
-  readonly train: string
-  readonly dev: string
+  /** Manifests or corpus folders. */
+  readonly train: readonly string[]
+  readonly dev: readonly string[]
   readonly out: string
   readonly resume: boolean
   readonly text: TextSettings
@@ -36,11 +36,10 @@ export interface TrainingSummary extends TrainingResult {
   readonly seconds: number
 }
 
-const weights = (model: string): string => join(model, 'model.safetensors')
-
 /** Both corpora, every transcript spelt and every recording opened, before anything is written. */
-const readCorpora = async ({ train: trainPath, dev: devPath }: Pick<Common, 'train' | 'dev'>): Promise<{ train: Utterance[]; dev: Utterance[]; sha256: string[] }> => {
-  const [train, dev] = [await readCorpus(trainPath), await readCorpus(devPath)]
+const readCorpora = async (paths: Pick<Common, 'train' | 'dev'>): Promise<{ train: Utterance[]; dev: Utterance[]; sha256: string[] }> => {
+  const readAll = async (of: readonly string[]): Promise<Utterance[]> => (await Promise.all(of.map(readCorpus))).flat()
+  const [train, dev] = [await readAll(paths.train), await readAll(paths.dev)]
   requireTexts([...train, ...dev])
   await checkRecordings([...train, ...dev])
   const manifests = [...new Set(train.map(({ manifest }) => manifest))]
@@ -106,8 +105,8 @@ export const finetune = async (settings: FinetuneSettings, context: JobContext):
   const corpora = await readCorpora(settings)
   const { student, vocabulary, files } = opened === undefined ? await fromScratch(start as Extract<typeof start, { config: string }>, settings, corpora.train) : existing(opened)
   const audio = opened?.audio ?? audioOf(files.preprocessor)
-  const source = 'model' in start ? { path: resolve(start.model), sha256: await sha256OfFile(weights(start.model)) } : undefined
-  const lineage = { ...(source === undefined ? {} : { source: source.path, sourceSha256: source.sha256 }), trainingDataSha256: corpora.sha256 }
+  const source = 'model' in start ? { source: fromRun(settings.out, start.model), sourceSha256: await sha256OfFile(weightsOf(start.model)) } : {}
+  const lineage = { ...source, trainingDataSha256: inherited(corpora.sha256, opened?.model.config.cald) }
   return run(settings, { student, files, lineage, teacher: undefined, guidance: undefined, vocabulary, audio, train: corpora.train, dev: corpora.dev }, context)
 }
 
@@ -118,38 +117,22 @@ const audioOf = (preprocessor: unknown): ReadyModel['audio'] => {
 
 const existing = ({ model, vocabulary }: ReadyModel): { student: SpeechModel; vocabulary: Vocabulary; files: TrainingRequest['files'] } => ({ student: model, vocabulary, files: model.folder })
 
-/** The source model of an unguided conversion: the one named, else the one the teacher records, if it is still the same. */
-const findSource = async ({ teacher, source }: ConvertSettings, { model }: ReadyModel): Promise<string> => {
-  if (source !== undefined) return source
-  const recorded = model.config.cald as { source?: unknown; sourceSha256?: unknown } | undefined
-  if (typeof recorded?.source !== 'string') {
-    throw new UsageError(`--source: expected the model that ${teacher} was fine-tuned from, for guidance unguided; found none named and none recorded in its config.json`)
-  }
-  await stat(recorded.source).catch(() => {
-    throw new UsageError(`--source: expected the recorded source ${String(recorded.source)} of ${teacher}, found no such folder`)
-  })
-  if ((await sha256OfFile(weights(recorded.source))) !== recorded.sourceSha256) {
-    throw new UsageError(`--source: expected ${recorded.source} as it was when ${teacher} was fine-tuned from it, found other weights`)
-  }
-  return recorded.source
-}
-
 /** Converts a transformer into a BiMamba2 student: attention layers are replaced, everything else kept and fine-tuned. */
 export const convert = async (settings: ConvertSettings, context: JobContext): Promise<TrainingSummary> => {
   const teacher = await openReadyModel(settings.teacher)
   if (!settings.resume) await requireEmptyFolder(settings.out)
   const guided = settings.guidance.guidance === 'target'
-  const startPath = guided ? settings.teacher : await findSource(settings, teacher)
+  const startPath = guided ? settings.teacher : settings.source ?? (await recordedSource(settings.teacher, teacher.model.config.cald))
   const start = guided ? teacher : await openReadyModel(startPath)
   requireFit(start.vocabulary, teacher.vocabulary.size, `${startPath}/vocab.json`)
   const student = studentFrom(start.model, settings.mixer, settings.training.seed)
   const corpora = await readCorpora(settings)
   const lineage = {
-    teacher: resolve(settings.teacher),
-    teacherSha256: await sha256OfFile(weights(settings.teacher)),
-    startSha256: await sha256OfFile(weights(startPath)),
+    teacher: fromRun(settings.out, settings.teacher),
+    teacherSha256: await sha256OfFile(weightsOf(settings.teacher)),
+    startSha256: await sha256OfFile(weightsOf(startPath)),
     guidance: settings.guidance.guidance,
-    trainingDataSha256: corpora.sha256,
+    trainingDataSha256: inherited(corpora.sha256, teacher.model.config.cald, start.model.config.cald),
   }
   return run(
     settings,

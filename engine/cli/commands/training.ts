@@ -1,0 +1,46 @@
+import type { Command } from 'commander'
+import { UsageError } from '../../errors.ts'
+import { convert, finetune, type TrainingSummary } from '../../jobs/index.ts'
+import { mixerOf, textOf, trainingOf, withConversion, withTraining, type ConvertFlags, type TrainingFlags } from '../options.ts'
+import { percent, present } from '../present.ts'
+
+const trainingInWords = ({ updates, best, last, seconds, parameters }: TrainingSummary): string =>
+  [
+    `${updates} updates of ${parameters} parameters in ${(seconds / 60).toFixed(1)} min`,
+    `best: ${best.path}, update ${best.update}, dev WER ${percent(best.wer)}, CER ${percent(best.cer)}`,
+    `last: ${last.path}, dev WER ${percent(last.wer)}, CER ${percent(last.cer)}`,
+  ].join('\n')
+
+export const addTrainingCommands = (program: Command): void => {
+  withTraining(program.command('finetune').description('train a transformer on CTC, from a checkpoint or from scratch'), { lr: 1e-4 })
+    .option('--model <folder>', 'the checkpoint to go on from')
+    .option('--config <file>', 'a config.json to start from scratch with')
+    .option('--vocab <file>', 'a vocab.json for --config (default: the characters of the training transcripts)')
+    .action(async (flags: TrainingFlags & { model?: string; config?: string; vocab?: string }) => {
+      const { model, config, vocab } = flags
+      if ((model === undefined) === (config === undefined)) throw new UsageError('expected either --model or --config')
+      const start = model === undefined ? { config: config!, vocabulary: vocab } : { model }
+      const training = trainingOf(flags, model !== undefined)
+      await present(flags.json, (context) => finetune({ ...flags, start, resume: flags.resume === true, text: textOf(flags), training }, context), trainingInWords)
+    })
+
+  withConversion(program.command('convert').description('convert a transformer into a bidirectional Mamba2 model')).action(async (flags: ConvertFlags) => {
+    await present(
+      flags.json,
+      (context) =>
+        convert(
+          {
+            ...flags,
+            source: flags.source,
+            resume: flags.resume === true,
+            text: textOf(flags),
+            training: trainingOf(flags, true),
+            guidance: { guidance: flags.guidance, layerwiseWeight: flags.layerwiseWeight, outputWeight: flags.outputWeight },
+            mixer: mixerOf(flags),
+          },
+          context,
+        ),
+      trainingInWords,
+    )
+  })
+}

@@ -1,0 +1,26 @@
+import type { JobContext } from '../jobs/index.ts'
+import { showProgress } from './progress.ts'
+
+export const percent = (fraction: number): string => `${(100 * fraction).toFixed(2)} %`
+const print = (text: string): boolean => process.stdout.write(`${text}\n`)
+
+/** Runs a job with progress on standard error and its result on standard output, as JSON or in words. */
+export const present = async <T>(json: boolean | undefined, job: (context: JobContext) => Promise<T>, inWords: (result: T) => string): Promise<T> => {
+  const abort = new AbortController()
+  const stop = (): void => {
+    // A second signal ends the process at once, as it would without a handler.
+    process.removeListener('SIGINT', stop).removeListener('SIGTERM', stop)
+    abort.abort()
+  }
+  process.on('SIGINT', stop).on('SIGTERM', stop)
+  const progress = showProgress(process.stderr)
+  try {
+    const result = await job({ signal: abort.signal, onEvent: progress.onEvent })
+    progress.end()
+    print(json === true ? JSON.stringify(result) : inWords(result))
+    return result
+  } finally {
+    progress.end()
+    process.removeListener('SIGINT', stop).removeListener('SIGTERM', stop)
+  }
+}

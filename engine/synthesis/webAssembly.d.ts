@@ -1,0 +1,8 @@
+/** What Node has and its types leave to the DOM library. */
+declare namespace WebAssembly {
+  interface Instance {
+    readonly exports: Readonly<Record<string, unknown>>
+  }
+  function compile(bytes: Uint8Array): Promise<Module>
+  function instantiate(module: Module, imports: Readonly<Record<string, object>>): Promise<Instance>
+}
