@@ -12,6 +12,7 @@ import {
   erf,
   exp,
   expand,
+  joinHeads,
   linearAttention,
   matmul,
   meanLast,
@@ -26,6 +27,8 @@ import {
   select,
   sigmoid,
   slice,
+  softmax,
+  splitHeads,
   sqrt,
   square,
   sub,
@@ -180,6 +183,18 @@ export const gradientRules: { readonly [O in Op]: GradientRule<O> } = {
     const padded = pad(x!, 1, kernel - 1, 0)
     const taps = Array.from({ length: kernel }, (_, j) => reshape(sum(mul(g, slice(padded, 1, j, addDims(j, time))), [0, 1]), [channels, 1]))
     return [reverse(causalConv(reverse(g, 1), weight!), 1), concat(taps, 1)]
+  },
+  /** Unfused: softmax's weights are made again, as a recomputed stage makes everything again. */
+  attention: ({ inputs, params: { heads } }, g) => {
+    const [q, k, v] = inputs.map((x) => splitHeads(x, heads)) as [Value, Value, Value]
+    const scale = scalar(1 / Math.sqrt(q.type.shape[3] as number))
+    const scaled = mul(q, scale)
+    const weights = softmax(matmul(scaled, k, { transposeB: true }))
+    const dy = splitHeads(g, heads)
+    const dWeights = matmul(dy, v, { transposeB: true })
+    const dScores = mul(weights, sub(dWeights, sum(mul(weights, dWeights), [3])))
+    const [dq, dk, dv] = [mul(matmul(dScores, k), scale), matmul(dScores, scaled, { transposeA: true }), matmul(weights, dy, { transposeA: true })]
+    return [joinHeads(dq), joinHeads(dk), joinHeads(dv)]
   },
   /**
    * The recurrence is its own gradient, run three times (design, section 3): backwards in time for k and v, with the decays shifted

@@ -55,6 +55,7 @@ export const conv1d = (x: Value, weight: Value, { stride = 1, padBefore = 0, pad
 export const conv1dInputGradient = (gradient: Value, weight: Value, params: OpParams['conv1dInputGradient']): Value => node('conv1dInputGradient', [gradient, weight], params)
 export const conv1dWeightGradient = (x: Value, gradient: Value, params: OpParams['conv1dWeightGradient']): Value => node('conv1dWeightGradient', [x, gradient], params)
 export const causalConv = (x: Value, weight: Value): Value => node('causalConv', [x, weight], none)
+export const attention = (q: Value, k: Value, v: Value, params: OpParams['attention']): Value => node('attention', [q, k, v], params)
 export const linearAttention = (q: Value, k: Value, v: Value, g: Value, params: OpParams['linearAttention']): Value => node('linearAttention', [q, k, v, g], params)
 
 // Compositions that several layers and rules share.
@@ -68,6 +69,16 @@ export const meanLast = (x: Value): Value => {
   const width = x.type.shape[axis]!
   if (typeof width !== 'number') throw new TypeError('meanLast wants a last axis of known length')
   return mul(sum(x, [axis]), scalar(1 / width))
+}
+/** [batch, time, heads·N] as [batch, heads, time, N]. */
+export const splitHeads = (x: Value, heads: number): Value => {
+  const [batch, time, width] = x.type.shape as [Dim, Dim, number]
+  return transpose(reshape(x, [batch, time, heads, width / heads]), [0, 2, 1, 3])
+}
+/** [batch, heads, time, N] as [batch, time, heads·N]. */
+export const joinHeads = (x: Value): Value => {
+  const [batch, heads, time, size] = x.type.shape as [Dim, number, Dim, number]
+  return reshape(transpose(x, [0, 2, 1, 3]), [batch, time, heads * size])
 }
 /** [..., width] as [rows, width]. */
 export const asRows = (x: Value): Value => reshape(x, [sizeOf(x.type.shape.slice(0, -1)), x.type.shape.at(-1)!])

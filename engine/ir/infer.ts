@@ -182,6 +182,13 @@ export const inferenceRules: { readonly [O in Op]: InferenceRule<O> } = {
     if (x!.length !== 3 || weight!.length !== 2 || !sameDim(x![2]!, weight![0]!)) fail('causalConv', 'x: [batch, time, channels] and weight: [channels, kernel]', inputs)
     return float(x!)
   },
+  attention: ({ heads }, inputs) => {
+    take('attention', inputs, 3)
+    const [q, k, v] = inputs.map((type) => type.shape)
+    const fits = q!.length === 3 && (q![2] as number) % heads === 0 && sameShape(q!, k!) && sameShape(q!, v!)
+    if (!fits) fail('attention', `q, k, v: [batch, time, ${heads}·N]`, inputs)
+    return float(q!)
+  },
   linearAttention: ({ heads, groups }, inputs) => {
     take('linearAttention', inputs, 4)
     const [q, k, v, g] = inputs.map((type) => type.shape)

@@ -62,6 +62,9 @@ export interface OpParams {
   /** (x: [batch, time, channels], weight: [channels, kernel]): depthwise, y[t] = Σ_j weight[j]·x[t − (kernel−1) + j]. */
   causalConv: None
 
+  /** (q, k, v: [batch, time, heads·N]) → same: softmax(q kᵀ / √N) v in each head, every step seeing every step. */
+  attention: { heads: number }
+
   /**
    * Gated linear attention (q, k: [batch, time, groups·N]; v: [batch, time, heads·P]; g: [batch, time, heads]) → [batch, time, heads·P]:
    * S_t = exp(g_t)·S_{t−1} + k_t v_tᵀ, o_t = q_tᵀ S_t. Consecutive heads share the q and k of their group.

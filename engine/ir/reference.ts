@@ -182,6 +182,17 @@ export const evaluations: { readonly [O in Op]: Evaluation<O> } = {
     const kernel = weight!.shape[1]!
     return generate(x!.shape, ([b, t, c]) => total(kernel, (j) => (t! - (kernel - 1) + j < 0 ? 0 : at(weight!, [c!, j]) * at(x!, [b!, t! - (kernel - 1) + j, c!]))))
   },
+  attention: ({ heads }, [q, k, v]) => {
+    const [, time, width] = q!.shape as [number, number, number]
+    const size = width / heads
+    return generate(q!.shape, ([b, t, channel]) => {
+      const head = Math.floor(channel! / size) * size
+      const scores = range(time).map((u) => total(size, (n) => at(q!, [b!, t!, head + n]) * at(k!, [b!, u, head + n])) / Math.sqrt(size))
+      const top = Math.max(...scores)
+      const weights = scores.map((score) => Math.exp(score - top))
+      return total(time, (u) => weights[u]! * at(v!, [b!, u, channel!])) / total(time, (u) => weights[u]!)
+    })
+  },
   linearAttention: ({ heads, groups }, [q, k, v, g], { shape }) => {
     const [batch, time] = shape
     const keyWidth = q!.shape[2]! / groups

@@ -84,7 +84,8 @@ export class Inference {
     const { config, layout, parameters } = this.#model
     const { from } = this.#options
     const sizes: BatchFrames = from === 'audio' ? framesOf(config, batch) : { batch: batch.shape[0]!, frames: batch.shape[1]!, lengths: batch.lengths }
-    const padded = sizes.lengths.some((length) => length !== sizes.frames)
+    // Padding too short to make a frame still reaches the statistics of a group norm.
+    const padded = sizes.lengths.some((length) => length !== sizes.frames) || (from === 'audio' && batch.lengths.some((length) => length !== batch.shape[1]))
     const program = await this.#program(padded)
     const wanted = new Set(program.graph.inputs.map(({ params }) => params.name))
     const inputs: Record<string, DeviceTensor> = { [from]: await this.#device.upload(float32(batch.data, batch.shape)) }

@@ -1,6 +1,6 @@
 import * as ir from '../ir/index.ts'
 import type { Value } from '../ir/index.ts'
-import type { Dropout } from './dropout.ts'
+import { noDropout, type Dropout } from './dropout.ts'
 import { linear } from './layers.ts'
 import type { Initial, Parameters } from './parameters.ts'
 
@@ -15,22 +15,32 @@ export interface Padding {
 /** Padded frames score so low that their weight underflows to zero, without the NaN of −∞ in a row of padding alone. */
 const maskedScore = -1e9
 
+interface AttentionOptions {
+  readonly heads: number
+  readonly padding: Padding | undefined
+  readonly dropout: Dropout
+  readonly dropoutProbability: number
+  readonly initial: Initial
+}
+
 /** Multi-head self-attention (x: [batch, time, width] → same); padded frames are not attended to. */
-export const selfAttention = (
-  p: Parameters,
-  x: Value,
-  { heads, padding, dropout, dropoutProbability, initial }: { heads: number; padding: Padding | undefined; dropout: Dropout; dropoutProbability: number; initial: Initial },
-): Value => {
-  const [batch, time, width] = x.type.shape as [ir.Dim, ir.Dim, number]
+export const selfAttention = (p: Parameters, x: Value, options: AttentionOptions): Value => {
+  const { heads, padding, dropout, dropoutProbability, initial } = options
+  const width = x.type.shape[2] as number
   const project = (name: string, from: Value): Value => linear(p.at(name), from, width, { weight: initial })
-  // [batch, heads, time, headSize]
-  const split = (name: string): Value => ir.transpose(ir.reshape(project(name, x), [batch, time, heads, width / heads]), [0, 2, 1, 3])
-  const k = split('k_proj')
-  const v = split('v_proj')
-  const q = split('q_proj')
-  const scores = ir.matmul(ir.mul(q, ir.scalar(1 / Math.sqrt(width / heads))), k, { transposeB: true })
+  const k = project('k_proj', x)
+  const v = project('v_proj', x)
+  const q = project('q_proj', x)
+  const plain = padding === undefined && (dropout === noDropout || dropoutProbability === 0)
+  return project('out_proj', plain ? ir.attention(q, k, v, { heads }) : maskedAttention(q, k, v, options))
+}
+
+/** Attention whose weights a padding mask and dropout reach into. */
+const maskedAttention = (q: Value, k: Value, v: Value, { heads, padding, dropout, dropoutProbability }: AttentionOptions): Value => {
+  const [batch, time, width] = q.type.shape as [ir.Dim, ir.Dim, number]
+  const scaled = ir.mul(q, ir.scalar(1 / Math.sqrt(width / heads)))
+  const scores = ir.matmul(ir.splitHeads(scaled, heads), ir.splitHeads(k, heads), { transposeB: true })
   const masked = padding === undefined ? scores : ir.select(ir.reshape(padding.valid, [batch, 1, 1, time]), scores, ir.scalar(maskedScore))
   const probabilities = dropout.apply('attentionProbabilities', ir.softmax(masked), dropoutProbability)
-  const mixed = ir.transpose(ir.matmul(probabilities, v), [0, 2, 1, 3])
-  return project('out_proj', ir.reshape(mixed, [batch, time, width]))
+  return ir.joinHeads(ir.matmul(probabilities, ir.splitHeads(v, heads)))
 }

@@ -136,6 +136,8 @@ const loweringRules: { readonly [O in Op]: LoweringRule<O> } = {
     const perChannel = emitter.emit('Reshape', [weight!, emitter.int64s(channels!, 1, kernel!)])
     return emitter.emit('CausalConvWithState', [x!, perChannel], { channels_last: { int: 1 }, activation: { string: 'none' } }, { ...contrib, outputs: 2 })
   },
+  // Tiled over the keys, so that no [time, time] matrix ever stands in memory.
+  attention: (emitter, { params }, inputs) => emitter.emit('MultiHeadAttention', inputs, { num_heads: { int: params.heads } }, contrib),
   linearAttention: (emitter, { params }, [q, k, v, g]) =>
     emitter.emit(
       'LinearAttention',

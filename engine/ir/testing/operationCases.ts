@@ -174,6 +174,11 @@ export const operationCases: { readonly [O in Op]: readonly OperationCase[] } = 
   conv1dInputGradient: convGradients('x'),
   conv1dWeightGradient: convGradients('weight'),
   causalConv: [two('kernel 4', [batch, time, 3], [3, 4], ir.causalConv)],
+  attention: [1, 2, 3].map((heads) => ({
+    title: `of ${heads} heads`,
+    inputs: { q: { shape: [batch, time, 6], element: wide }, k: { shape: [batch, time, 6] }, v: { shape: [batch, time, 6] } },
+    build: ({ q, k, v }) => ir.attention(q!, k!, v!, { heads }),
+  })),
   linearAttention: [attention(2, 1), attention(2, 2), attention(4, 2), attention(1, 1)],
 }
 
