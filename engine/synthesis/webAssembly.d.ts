@@ -1,5 +1,6 @@
 /** What Node has and its types leave to the DOM library. */
 declare namespace WebAssembly {
+  type Module = object
   interface Instance {
     readonly exports: Readonly<Record<string, unknown>>
   }
