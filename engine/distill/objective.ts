@@ -1,8 +1,8 @@
 import type { GuidanceSettings } from '../contract/index.ts'
 import type { SpeechBatch } from '../models/index.ts'
 import { float32, type Device, type DeviceTensor, type HostTensor } from '../runtime/index.ts'
-import { ctcFeasible, ctcLoss } from './ctc.ts'
-import { outputDistillation } from './outputDistillation.ts'
+import { ctcFeasible, ctcLoss } from './losses/ctc.ts'
+import { outputDistillation } from './losses/outputDistillation.ts'
 import type { BatchContext, Guide, StageRunner } from './runner.ts'
 
 /** One micro-batch: audio or ready features, the frames they make, and the transcripts. */

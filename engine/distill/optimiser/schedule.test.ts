@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { readFixture, type FixtureTensor } from '../../fixtures/read.ts'
-import { UsageError } from '../errors.ts'
+import { readFixture, type FixtureTensor } from '../../../fixtures/read.ts'
+import { UsageError } from '../../errors.ts'
 import { learningRate, type Decay, type Schedule } from './schedule.ts'
 
 interface ScheduleCase {

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { readFixture, type FixtureTensor } from '../../fixtures/read.ts'
-import { RuntimeError, VocabularyError } from '../errors.ts'
+import { readFixture, type FixtureTensor } from '../../../fixtures/read.ts'
+import { RuntimeError, VocabularyError } from '../../errors.ts'
 import { ctcFeasible, ctcLoss, type CtcInput } from './ctc.ts'
 import { derivative, steppable } from './testing/finiteDifference.ts'
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { readFixture, type FixtureTensor } from '../../fixtures/read.ts'
-import { RuntimeError } from '../errors.ts'
+import { readFixture, type FixtureTensor } from '../../../fixtures/read.ts'
+import { RuntimeError } from '../../errors.ts'
 import { AdamW, type AdamWSegment } from './adamw.ts'
 import { clipScale, gradientNorm } from './clip.ts'
 import { learningRate, type Schedule } from './schedule.ts'

@@ -1,4 +1,4 @@
-import { RuntimeError } from '../errors.ts'
+import { RuntimeError } from '../../errors.ts'
 
 export interface OutputDistillationInput {
   /** [batch, frames, vocabularySize], before the softmax. */

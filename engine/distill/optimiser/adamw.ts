@@ -1,4 +1,4 @@
-import { RuntimeError } from '../errors.ts'
+import { RuntimeError } from '../../errors.ts'
 
 /** What a run must keep of the optimiser beside the count of updates. */
 export interface AdamWState {

@@ -1,4 +1,4 @@
-import { RuntimeError, VocabularyError } from '../errors.ts'
+import { RuntimeError, VocabularyError } from '../../errors.ts'
 
 export interface CtcInput {
   /** [batch, frames, vocabularySize], before the softmax. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { readFixture, type FixtureTensor } from '../../fixtures/read.ts'
-import { RuntimeError } from '../errors.ts'
+import { readFixture, type FixtureTensor } from '../../../fixtures/read.ts'
+import { RuntimeError } from '../../errors.ts'
 import { outputDistillation } from './outputDistillation.ts'
 import { derivative, steppable } from './testing/finiteDifference.ts'
 

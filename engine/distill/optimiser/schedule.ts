@@ -1,4 +1,4 @@
-import { UsageError } from '../errors.ts'
+import { UsageError } from '../../errors.ts'
 
 /** How the learning rate goes from `peak` down to `floor` in `updates` updates; after them it stays at the floor. */
 export type Decay =
