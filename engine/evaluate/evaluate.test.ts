@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { readFixture } from '../../fixtures/read.ts'
 import { align, charactersOf, ErrorTally, greedyDecode, TranscriptTally, wordsOf } from './index.ts'
 
 /** Edit distance straight from its definition. */
@@ -51,6 +52,18 @@ describe('ErrorTally', () => {
     tally.add(align([], ['a', 'b']))
     expect(tally.rate).toBe(2)
     expect(tally.toJSON()).toEqual({ substitutions: 0, deletions: 0, insertions: 2, reference: 0 })
+  })
+})
+
+describe('rates', () => {
+  const cases = readFixture<{ references: string[]; hypotheses: string[]; wer: number; cer: number }>('word_errors')
+  it(`are jiwer's, of ${cases.length} utterances and corpora`, () => {
+    for (const { references, hypotheses, wer, cer } of cases) {
+      const tally = new TranscriptTally()
+      references.forEach((reference, i) => { tally.add(reference, hypotheses[i]!); })
+      expect(tally.words.rate).toBeCloseTo(wer, 12)
+      expect(tally.characters.rate).toBeCloseTo(cer, 12)
+    }
   })
 })
 
