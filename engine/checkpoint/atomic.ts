@@ -138,6 +138,7 @@ export class LineLog {
       await writeFully(this.#handle, bytes)
       this.#bytes += bytes.length
     } catch (error) {
+      await this.#handle.truncate(this.#bytes).catch(() => undefined)
       throw failure(this.#path, error)
     }
   }

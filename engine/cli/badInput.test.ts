@@ -101,6 +101,8 @@ describe('bad input ends with exit code 2, one clear line, and nothing written',
     await mkdir(out)
     await writeFile(join(out, 'precious.txt'), 'keep me')
     await refused(run(shop.model, shop.manifest, out), 'expected an empty or new folder', 'precious.txt')
+    await refused(['synthesise', '--digits', '1', '--out', out], 'expected an empty or new folder', 'precious.txt')
+    await refused(['report', shop.folder, '--out', join(out, 'precious.txt')], 'precious.txt: expected a new file')
     expect(await readFile(join(out, 'precious.txt'), 'utf8')).toBe('keep me')
   })
 
@@ -111,6 +113,11 @@ describe('bad input ends with exit code 2, one clear line, and nothing written',
       refused([...run(shop.model, shop.manifest, out), '--steps', 'many'], '--steps'),
       refused([...run(shop.model, shop.manifest, out), '--config', shop.config], 'expected either --model or --config'),
       refused(['convrt'], 'unknown command'),
+      refused(['benchmark', '--models', join(shop.folder, 'nowhere')], 'nowhere: expected a model folder'),
+      refused(['benchmark', '--models', shop.model, '--durations', '10,x'], '--durations'),
+      refused(['report', shop.folder], 'found no run.json'),
+      refused(['synthesise', '--out', out], 'expected either --digits or --texts'),
+      refused(['synthesise', '--out', out, '--texts', join(shop.folder, 'gone.txt')], 'gone.txt'),
       refused(['evaluate', '--model', shop.model, '--data', shop.manifest, '--device', 'webgpu'], '--device webgpu'),
     ])
     expect(existsSync(out)).toBe(false)

@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander'
 import { CaldError } from '../errors.ts'
 import { addDataCommands } from './commands/data.ts'
+import { addComparisonCommands } from './commands/comparison.ts'
 import { addModelCommands } from './commands/models.ts'
 import { addTrainingCommands } from './commands/training.ts'
 
@@ -14,6 +15,7 @@ const program = new Command('cald')
 addModelCommands(program)
 addTrainingCommands(program)
 addDataCommands(program)
+addComparisonCommands(program)
 
 /** What the process ends with; one line for what a user can mend, the stack for what only we can. */
 const exitCodeFor = (error: unknown): number => {

@@ -9,6 +9,7 @@ const number = (accepts: (value: number) => boolean, expected: string) => (text:
 }
 export const positive = number((value) => value > 0 && Number.isFinite(value), 'a number above 0')
 const notNegative = number((value) => value >= 0 && Number.isFinite(value), 'a number of 0 or more')
+export const durations = (text: string): number[] => text.split(',').map(positive)
 export const count = number((value) => Number.isInteger(value) && value > 0, 'a whole number above 0')
 export const countOrZero = number((value) => Number.isInteger(value) && value >= 0, 'a whole number of 0 or more')
 const fraction = number((value) => value >= 0 && value < 1, 'a fraction from 0 to below 1')

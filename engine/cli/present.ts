@@ -1,7 +1,6 @@
 import type { JobContext } from '../jobs/index.ts'
 import { showProgress } from './progress.ts'
 
-export const percent = (fraction: number): string => `${(100 * fraction).toFixed(2)} %`
 const print = (text: string): boolean => process.stdout.write(`${text}\n`)
 
 /** Runs a job with progress on standard error and its result on standard output, as JSON or in words. */

@@ -1,4 +1,5 @@
-import type { JobEvent, OnEvent, UpdateEvent } from '../contract/index.ts'
+import { percent } from '../report/index.ts'
+import type { JobEvent, OnEvent, ProgressEvent, UpdateEvent } from '../contract/index.ts'
 
 /** Milliseconds between lines where standard error is not a terminal. */
 const lineInterval = 5000
@@ -14,12 +15,15 @@ const updateLine = (event: UpdateEvent): string => {
   if (event.layerwise !== undefined) parts.push(`layerwise ${event.layerwise.toFixed(3)}`)
   if (event.output !== undefined) parts.push(`output ${event.output.toFixed(3)}`)
   return (
-    `update ${event.update}/${event.updates}  loss ${event.loss.toFixed(3)} (${parts.join(', ')})  ` +
+    `${bar(event.update / event.updates)}  update ${event.update}/${event.updates}  loss ${event.loss.toFixed(3)} (${parts.join(', ')})  ` +
     `lr ${event.learningRate.toExponential(2)}  ${event.audioSecondsPerSecond.toFixed(1)} audio s/s  ${duration(event.secondsLeft)} left`
   )
 }
 
-const percent = (fraction: number): string => `${(100 * fraction).toFixed(2)} %`
+const bar = (fraction: number): string => `[${'#'.repeat(Math.round(24 * fraction)).padEnd(24, '·')}] ${String(Math.round(100 * fraction)).padStart(3)} %`
+
+const progressLine = ({ stage, done, total, secondsLeft }: ProgressEvent): string =>
+  secondsLeft === undefined ? `${bar(done / total)}  ${stage} ${done}/${total}` : `${bar(done / total)}  ${duration(secondsLeft)} left  ${stage}`
 
 /** One live line on a terminal, a line every few seconds elsewhere; evaluations and notes always get a line of their own. */
 export const showProgress = (stream: NodeJS.WriteStream): { onEvent: OnEvent; end: () => void } => {
@@ -48,7 +52,7 @@ export const showProgress = (stream: NodeJS.WriteStream): { onEvent: OnEvent; en
       case 'update':
         { passing(updateLine(event), event.update === event.updates); return; }
       case 'progress':
-        { passing(`${event.stage} ${event.done}/${event.total}`, event.done === event.total); return; }
+        { passing(progressLine(event), event.done === event.total); return; }
       case 'evaluation':
         { lasting(`update ${event.update}: dev WER ${percent(event.wer)}, CER ${percent(event.cer)}${event.best ? ', the best so far' : ''}`); return; }
       case 'checkpoint':

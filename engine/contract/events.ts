@@ -1,10 +1,18 @@
 /** What a job says while it runs. Front ends show these; none changes what the job does. */
 export type JobEvent =
   | { readonly kind: 'note'; readonly message: string }
-  | { readonly kind: 'progress'; readonly stage: string; readonly done: number; readonly total: number }
+  | ProgressEvent
   | UpdateEvent
   | EvaluationEvent
   | { readonly kind: 'checkpoint'; readonly update: number; readonly path: string }
+
+export interface ProgressEvent {
+  readonly kind: 'progress'
+  readonly stage: string
+  readonly done: number
+  readonly total: number
+  readonly secondsLeft?: number
+}
 
 /** One optimiser update, as it also stands in metrics.jsonl. */
 export interface UpdateEvent {

@@ -12,18 +12,30 @@ export const transcripts = ({ logits, batch, frames, lengths }: InferenceResult,
   })
 }
 
+/** What was said, and what was heard. */
+export interface Transcribed {
+  readonly id: string
+  readonly reference: string
+  readonly hypothesis: string
+}
+
 /** Word and character errors of a model over utterances, loaded by `load` in batches of so many padded seconds. */
 export const tallyErrors = async (
   inference: Inference,
   utterances: readonly Utterance[],
   { vocabulary, text, batchSeconds }: { vocabulary: Vocabulary; text: TextSettings; batchSeconds: number },
   load: (batch: Utterance[]) => Promise<SpeechBatch>,
-): Promise<TranscriptTally> => {
+): Promise<{ tally: TranscriptTally; transcribed: Transcribed[] }> => {
   const tally = new TranscriptTally()
+  const transcribed: Transcribed[] = []
   for (const indices of sortedBatches(utterances, batchSeconds)) {
     const batch = indices.map((index) => utterances[index]!)
     const hypotheses = transcripts(await inference.run(await load(batch)), vocabulary)
-    hypotheses.forEach((hypothesis, b) => tally.add(vocabulary.normalise(batch[b]!.text ?? '', text), hypothesis))
+    hypotheses.forEach((hypothesis, b) => {
+      const reference = vocabulary.normalise(batch[b]!.text ?? '', text)
+      tally.add(reference, hypothesis)
+      transcribed.push({ id: batch[b]!.id, reference, hypothesis })
+    })
   }
-  return tally
+  return { tally, transcribed: transcribed.sort((a, b) => (a.id < b.id ? -1 : 1)) }
 }

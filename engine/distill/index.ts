@@ -2,7 +2,7 @@
  * Training: stages run forward and backward (`stages.ts`, `runner.ts`), CALD's objective over them (`objective.ts`), the host's losses
  * and optimiser, and the trainer with its run folder. `transfer.ts` makes a student out of a transformer.
  */
-export { tallyErrors, transcripts } from './evaluation.ts'
+export { tallyErrors, transcripts, type Transcribed } from './evaluation.ts'
 export { withRegularisation } from './regularisation.ts'
 export { studentConfig, studentFrom } from './transfer.ts'
 export { train, type TrainingRequest, type TrainingResult } from './trainer.ts'

@@ -32,7 +32,7 @@ export interface TrainingRequest {
   readonly audio: LoadOptions
   readonly train: readonly Utterance[]
   readonly dev: readonly Utterance[]
-  /** The run's folder: run.json, metrics.jsonl, checkpoints/, best/, last/ and waypoints/. */
+  /** The run's folder: run.json, metrics.jsonl, transcripts.json (of the newest evaluation), checkpoints/, best/, last/ and waypoints/. */
   readonly out: string
   readonly resume: boolean
   readonly device: Device
@@ -269,7 +269,7 @@ class Trainer {
       const { audio: data, lengths } = await loadBatch(utterances, audio)
       return { data, shape: [utterances.length, data.length / utterances.length], lengths }
     }
-    const tally = await tallyErrors(this.#inference, dev, { vocabulary, text, batchSeconds: settings.batchSeconds }, load)
+    const { tally, transcribed } = await tallyErrors(this.#inference, dev, { vocabulary, text, batchSeconds: settings.batchSeconds }, load)
     const rates = { wer: tally.words.rate, cer: tally.characters.rate }
     if (!record) return rates
     const { update } = this.#state
@@ -278,6 +278,7 @@ class Trainer {
       this.#state.best = { update, ...rates }
       await saveModel(join(out, 'best'), withLineage(student, { ...lineage, update, ...rates }), files, { replace: true })
     }
+    await writeFileAtomic(join(out, 'transcripts.json'), `${JSON.stringify({ update, utterances: transcribed })}\n`)
     await this.#record(log, { kind: 'evaluation', update, ...rates, best })
     return rates
   }

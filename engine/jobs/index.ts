@@ -1,6 +1,8 @@
 /** Everything the product can do, each as one function (settings, { signal, onEvent }) → result. Front ends only adapt these. */
 export type { JobContext } from './context.ts'
 export { benchmark, type Benchmark, type BenchmarkSettings } from './benchmark.ts'
+export { demo, type DemoResult } from './demo.ts'
+export { report } from './report.ts'
 export { evaluate, type Evaluation, type EvaluateSettings } from './evaluate.ts'
 export { inspect, type ModelSummary } from './inspect.ts'
 export { voiceNames } from '../synthesis/index.ts'

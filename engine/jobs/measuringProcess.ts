@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises'
 import { normaliseAudio, readRecording } from '../audio/index.ts'
 import { transcripts } from '../distill/index.ts'
 import { messageOf } from '../errors.ts'
@@ -23,9 +24,15 @@ const measure = async ({ model: path, duration, repeats, recording, ...compute }
       if (i > 0) latencies.push((performance.now() - started) / 1000)
     }
     await inference.dispose()
-    // Linux counts kilobytes, as Node does everywhere.
-    return { latencies, peakBytes: process.resourceUsage().maxRSS * 1024, idleBytes }
+    return { latencies, peakBytes: await peakBytes(), idleBytes }
   })
+}
+
+/** Linux counts in maxRSS what the parent held when it forked; /proc counts this process alone. */
+const peakBytes = async (): Promise<number> => {
+  const status = await readFile('/proc/self/status', 'utf8').catch(() => '')
+  const kilobytes = /^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1] ?? process.resourceUsage().maxRSS
+  return Number(kilobytes) * 1024
 }
 
 const noise = (samples: number): Float32Array => {

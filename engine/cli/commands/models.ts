@@ -1,7 +1,8 @@
 import type { Command } from 'commander'
 import { evaluate, inspect, transcribe } from '../../jobs/index.ts'
 import { positive, textOf, withCompute, withText, type ComputeFlags, type TextFlags } from '../options.ts'
-import { percent, present } from '../present.ts'
+import { percent } from '../../report/index.ts'
+import { present } from '../present.ts'
 
 /** What one model is, hears and how well. */
 export const addModelCommands = (program: Command): void => {

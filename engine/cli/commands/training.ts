@@ -2,7 +2,8 @@ import type { Command } from 'commander'
 import { UsageError } from '../../errors.ts'
 import { convert, finetune, type TrainingSummary } from '../../jobs/index.ts'
 import { mixerOf, textOf, trainingOf, withConversion, withTraining, type ConvertFlags, type TrainingFlags } from '../options.ts'
-import { percent, present } from '../present.ts'
+import { percent } from '../../report/index.ts'
+import { present } from '../present.ts'
 
 const trainingInWords = ({ updates, best, last, seconds, parameters }: TrainingSummary): string =>
   [

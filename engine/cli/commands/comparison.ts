@@ -1,0 +1,69 @@
+import type { Command } from 'commander'
+import { benchmark, demo, report, type Benchmark, type DemoResult } from '../../jobs/index.ts'
+import { mebibytes, percent } from '../../report/index.ts'
+import { count, countOrZero, durations, withCompute, type ComputeFlags } from '../options.ts'
+import { present } from '../present.ts'
+
+/** Columns as wide as their widest cell; the first aligned left, the others right. */
+const table = (rows: readonly (readonly string[])[]): string => {
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)))
+  return rows.map((row) => row.map((cell, column) => (column === 0 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!))).join('  ')).join('\n')
+}
+
+const latencyInWords = ({ points, failures }: Benchmark, nameOf: (model: string) => string): string =>
+  [
+    table([
+      ['latency and memory', 'speech', 'latency', 'real-time factor', 'peak memory'],
+      ...points.map(({ model, duration, latency, peakBytes }) => [nameOf(model), `${duration} s`, `${latency.toFixed(3)} s`, (latency / duration).toFixed(4), mebibytes(peakBytes)]),
+    ]),
+    ...failures.map(({ model, duration, error }) => `${nameOf(model)} at ${duration} s: ${error}`),
+  ].join('\n')
+
+const demoInWords = ({ updates, models, unguided, latency, report: page, student, seconds }: DemoResult): string => {
+  const nameOf = (path: string): string => models.find((model) => model.path === path)!.name
+  return [
+    table([
+      ['', 'WER', 'CER', 'parameters', 'real-time factor'],
+      ...models.map(({ name, wer, cer, parameters, realTimeFactor }) => [name, percent(wer), percent(cer), parameters.toLocaleString('en'), realTimeFactor.toFixed(4)]),
+    ]),
+    `unguided at each learning rate: ${unguided.map(({ learningRate, wer, devWer }) => `${learningRate}: ${percent(wer)} (development ${percent(devWer)})`).join(', ')}`,
+    '',
+    latencyInWords(latency, nameOf),
+    '',
+    `${updates} updates each, ${(seconds / 60).toFixed(1)} min in all`,
+    `report:  ${page}`,
+    `student: ${student}`,
+  ].join('\n')
+}
+
+export const addComparisonCommands = (program: Command): void => {
+  withCompute(program.command('demo').description('convert a bundled model on this machine, unguided and guided, and show what it bought'))
+    .option('--out <folder>', 'new folder for speech, runs and report', 'cald-demo')
+    .option('--updates <n>', 'updates of each conversion', count, 250)
+    .option('--seed <n>', 'seed of everything random', countOrZero, 1)
+    .action(async (flags: ComputeFlags & { out: string; updates: number; seed: number }) => {
+      const { shortfalls } = await present(flags.json, (context) => demo(flags, context), demoInWords)
+      for (const shortfall of shortfalls) process.stderr.write(`cald: ${shortfall}\n`)
+      if (shortfalls.length > 0) process.exitCode = 1
+    })
+
+  program
+    .command('report')
+    .description('compare runs on one self-contained HTML page')
+    .argument('<runs...>', 'run folders')
+    .option('--out <file>', 'the page', 'report.html')
+    .option('--json', 'print one JSON object on standard output and nothing else there')
+    .action(async (runs: string[], { out, json }: { out: string; json?: true }) => {
+      await present(json, () => report({ runs, out }), (result) => `report: ${result.report}`)
+    })
+
+  withCompute(program.command('benchmark').description('measure latency and memory of models over lengths of audio'))
+    .requiredOption('--models <folders...>', 'the models')
+    .option('--durations <seconds>', 'lengths, separated by commas', durations, [10, 60, 300])
+    .option('--repeats <n>', 'transcriptions of each length, after one that is not counted', count, 3)
+    .option('--recording <file>', 'a WAV to repeat to each length (default: noise)')
+    .action(async (flags: ComputeFlags & { models: string[]; durations: number[]; repeats: number; recording?: string }) => {
+      const models = flags.models.flatMap((names) => names.split(','))
+      await present(flags.json, (context) => benchmark({ ...flags, models, recording: flags.recording }, context), (result) => latencyInWords(result, (model) => model))
+    })
+}

@@ -1,0 +1,132 @@
+import type { Transcribed } from '../distill/index.ts'
+import { align, wordsOf, type AlignedPair, type LatencyFailure, type LatencyPoint } from '../evaluate/index.ts'
+import { lineChart, smoothed, type Series } from './chart.ts'
+import { mebibytes, percent } from './figures.ts'
+import { escape, page } from './html.ts'
+import type { RunRecord } from './runRecord.ts'
+
+/** One line of the table: a model and what it was measured at. Fractions; absent figures were not measured. */
+export interface ReportRow {
+  readonly name: string
+  readonly wer: number
+  readonly cer: number
+  readonly parameters: number | undefined
+  readonly realTimeFactor: number | undefined
+  readonly note?: string
+}
+
+export interface Report {
+  readonly title: string
+  /** A sentence or two under the title. */
+  readonly summary: string
+  readonly rows: readonly ReportRow[]
+  readonly runs: readonly RunRecord[]
+  /** The same utterances as each model wrote them down. */
+  readonly transcripts: readonly { readonly name: string; readonly utterances: readonly Transcribed[] }[]
+  readonly latency: { readonly points: readonly (LatencyPoint & { readonly name: string })[]; readonly failures: readonly (LatencyFailure & { readonly name: string })[] } | undefined
+}
+
+const optional = (value: number | undefined, format: (value: number) => string): string => (value === undefined ? '–' : format(value))
+
+/** The whole report as one self-contained HTML page. */
+export const reportPage = (report: Report): string =>
+  page(
+    report.title,
+    [`<h1>${escape(report.title)}</h1><p>${escape(report.summary)}</p>`, modelTable(report.rows), latencySection(report.latency), curves(report.runs), utterances(report.transcripts), settings(report.runs)]
+      .filter((part) => part !== '')
+      .join('\n'),
+  )
+
+const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
+  `<div class="scroll"><table><thead><tr>${head.map((cell) => `<th scope="col">${escape(cell)}</th>`).join('')}</tr></thead><tbody>` +
+  `${rows.map((row) => `<tr>${row.map((cell) => `<td>${escape(cell)}</td>`).join('')}</tr>`).join('')}</tbody></table></div>`
+
+const modelTable = (rows: readonly ReportRow[]): string => {
+  const notes = rows.flatMap(({ name, note }) => (note === undefined ? [] : [`<p class="note">${escape(`${name}: ${note}`)}</p>`]))
+  return (
+    table(
+      ['model', 'WER', 'CER', 'parameters', 'real-time factor'],
+      rows.map(({ name, wer, cer, parameters, realTimeFactor }) => [
+        name,
+        percent(wer),
+        percent(cer),
+        optional(parameters, (value) => value.toLocaleString('en')),
+        optional(realTimeFactor, (value) => value.toFixed(4)),
+      ]),
+    ) + notes.join('')
+  )
+}
+
+const latencySection = (latency: Report['latency']): string => {
+  if (latency === undefined) return ''
+  const names = [...new Set([...latency.points, ...latency.failures].map(({ name }) => name))]
+  const seriesOf = (figure: (point: LatencyPoint) => number): Series[] =>
+    names.map((name) => ({ name, points: latency.points.filter((point) => point.name === name).map((point) => [point.duration, figure(point)] as const) }))
+  const axes = { x: 'seconds of speech', logX: true, logY: true, marks: true }
+  const rows = [
+    ...latency.points.map(({ name, duration, latency: seconds, peakBytes }) => [name, `${duration} s`, `${seconds.toFixed(3)} s`, (seconds / duration).toFixed(4), mebibytes(peakBytes)]),
+    ...latency.failures.map(({ name, duration, error }) => [name, `${duration} s`, error, '–', '–']),
+  ]
+  return (
+    '<h2>Latency and memory</h2>' +
+    lineChart(seriesOf((point) => point.latency), { ...axes, title: 'Time to transcribe, by length', y: 'seconds' }) +
+    lineChart(seriesOf((point) => point.peakBytes / 2 ** 20), { ...axes, logY: false, title: 'Peak memory of the process, by length', y: 'MiB' }) +
+    table(['model', 'speech', 'latency', 'real-time factor', 'peak memory'], rows)
+  )
+}
+
+const curves = (runs: readonly RunRecord[]): string => {
+  if (runs.length === 0) return ''
+  const loss = runs.map(({ name, updates }): Series => ({ name, points: smoothed(updates.map((update) => [update.update, update.ctc] as const)) }))
+  const alignment = runs
+    .filter(({ updates }) => updates.some((update) => update.layerwise !== undefined))
+    .map(({ name, updates }): Series => ({ name, points: smoothed(updates.flatMap((update) => (update.layerwise === undefined ? [] : [[update.update, update.layerwise] as const]))) }))
+  const wer = runs.map(({ name, evaluations }): Series => ({ name, points: evaluations.map((evaluation) => [evaluation.update, 100 * evaluation.wer] as const) }))
+  return (
+    '<h2>Training</h2>' +
+    lineChart(wer, { title: 'Word error rate on the development data', x: 'update', y: 'WER, %', marks: true }) +
+    lineChart(loss, { title: 'CTC loss per character, smoothed', x: 'update', y: 'CTC loss' }) +
+    (alignment.length === 0 ? '' : lineChart(alignment, { title: 'Weighted layerwise alignment loss, smoothed', x: 'update', y: 'layerwise loss' }))
+  )
+}
+
+const marked = (pair: AlignedPair): string => {
+  switch (pair.kind) {
+    case 'hit':
+      return escape(pair.hypothesis)
+    case 'substitution':
+      return `<span class="wrong" title="instead of ${escape(pair.reference)}">${escape(pair.hypothesis)}</span>`
+    case 'deletion':
+      return `<span class="missing" title="missing">${escape(pair.reference)}</span>`
+    case 'insertion':
+      return `<span class="added" title="not said">${escape(pair.hypothesis)}</span>`
+  }
+}
+
+const utterances = (transcripts: Report['transcripts']): string => {
+  const [first] = transcripts
+  if (first === undefined || first.utterances.length === 0) return ''
+  const ids = first.utterances.map(({ id }) => id)
+  const entries = ids.map((id) => {
+    const models = transcripts.flatMap(({ name, utterances: own }) => {
+      const found = own.find((utterance) => utterance.id === id)
+      return found === undefined ? [] : [{ name, ...found, alignment: align(wordsOf(found.reference), wordsOf(found.hypothesis)) }]
+    })
+    return { id, models, errors: models.reduce((total, { alignment: { substitutions, deletions, insertions } }) => total + substitutions + deletions + insertions, 0) }
+  })
+  const block = ({ id, models }: (typeof entries)[number]): string =>
+    `<dl class="utterance"><dt>${escape(id)}</dt><dd>${escape(models[0]!.reference)}</dd>` +
+    `${models.map(({ name, alignment }) => `<dt>${escape(name)}</dt><dd>${alignment.pairs.map(marked).join(' ')}</dd>`).join('')}</dl>`
+  return (
+    `<h2>What was heard</h2><p class="note">Each utterance with its reference, most errors first: <span class="wrong">another word</span>, <span class="missing">missing</span>, <span class="added">not said</span>.</p>` +
+    entries
+      .sort((a, b) => b.errors - a.errors)
+      .map(block)
+      .join('')
+  )
+}
+
+const settings = (runs: readonly RunRecord[]): string =>
+  runs.length === 0
+    ? ''
+    : `<h2>Settings</h2>${runs.map(({ name, settings: own }) => `<details><summary>${escape(name)}</summary><pre><code>${escape(JSON.stringify(own, null, 2))}</code></pre></details>`).join('')}`
