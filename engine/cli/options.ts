@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { InvalidArgumentError, Option, type Command } from 'commander'
-import { guidanceNames, type GuidanceSettings, type MixerSettings, type TextSettings, type TrainingSettings } from '../contract/index.ts'
+import { guidanceNames, type GuidanceName, type GuidanceRequest, type MixerSettings, type TextSettings, type TrainingSettings } from '../contract/index.ts'
 
 const number = (accepts: (value: number) => boolean, expected: string) => (text: string): number => {
   const value = Number(text)
@@ -110,8 +110,12 @@ export const trainingOf = (flags: TrainingFlags, frozenByDefault: boolean): Trai
 export interface ConvertFlags extends TrainingFlags {
   teacher: string
   source?: string
-  guidance: GuidanceSettings['guidance']
+  guidance: GuidanceName
   layerwiseWeight: number
+  teacherEvery: number
+  switch?: number
+  keepOutput?: true
+  waypointModels?: string
   outputWeight: number
   headdim: number
   dState: number
@@ -124,7 +128,20 @@ export const withConversion = (command: Command): Command =>
     .addOption(new Option('--guidance <way>', 'how the teacher guides').choices(guidanceNames).makeOptionMandatory())
     .option('--layerwise-weight <alpha>', 'weight α of the layerwise alignment', notNegative, 3.75)
     .option('--output-weight <beta>', 'weight β of the output distillation', notNegative, 0.25)
+    .option('--teacher-every <n>', 'trajectory: the teacher learns once every so many updates', count, 1)
+    .option('--switch <n>', 'hybrid: updates after which the alignment ends', count)
+    .option('--keep-output', 'hybrid: the output distillation goes on behind the switch')
+    .option('--waypoint-models <folder>', 'waypoint: snapshots of the teacher’s training (default: waypoints/ beside the teacher)')
     .option('--headdim <n>', 'width of a Mamba2 head', count, 64)
     .option('--d-state <n>', 'state size of Mamba2', count, 128)
+
+export const guidanceOf = ({ guidance, layerwiseWeight, outputWeight, teacherEvery, switch: switchUpdate, keepOutput }: ConvertFlags): GuidanceRequest => ({
+  guidance,
+  layerwiseWeight,
+  outputWeight,
+  teacherEvery,
+  keepOutput: keepOutput === true,
+  ...(switchUpdate === undefined ? {} : { switchUpdate }),
+})
 
 export const mixerOf = ({ headdim, dState }: ConvertFlags): MixerSettings => ({ expand: 1, dState, dConv: 4, headdim, ngroups: 1 })

@@ -55,6 +55,8 @@ export const showProgress = (stream: NodeJS.WriteStream): { onEvent: OnEvent; en
         { passing(progressLine(event), event.done === event.total); return; }
       case 'evaluation':
         { lasting(`update ${event.update}: dev WER ${percent(event.wer)}, CER ${percent(event.cer)}${event.best ? ', the best so far' : ''}`); return; }
+      case 'teacher':
+        { lasting(`update ${event.update}: teacher ${event.teacher}${event.wer === undefined ? '' : `, dev WER ${percent(event.wer)}`}`); return; }
       case 'checkpoint':
         return
       case 'note':

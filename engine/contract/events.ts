@@ -4,6 +4,7 @@ export type JobEvent =
   | ProgressEvent
   | UpdateEvent
   | EvaluationEvent
+  | TeacherEvent
   | { readonly kind: 'checkpoint'; readonly update: number; readonly path: string }
 
 export interface ProgressEvent {
@@ -45,6 +46,15 @@ export interface EvaluationEvent {
   readonly wer: number
   readonly cer: number
   readonly best: boolean
+}
+
+/** The teacher changes before an update (1-based): its path or what is left of it, and how well a new one does on the development data. */
+export interface TeacherEvent {
+  readonly kind: 'teacher'
+  readonly update: number
+  readonly teacher: string
+  readonly wer?: number
+  readonly cer?: number
 }
 
 export type OnEvent = (event: JobEvent) => void

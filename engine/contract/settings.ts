@@ -40,16 +40,21 @@ export const trainingSchema = z.strictObject({
 export type TrainingSettings = z.infer<typeof trainingSchema>
 export type ScheduleSettings = z.infer<typeof scheduleSchema>
 
-export const guidanceNames = ['unguided', 'target'] as const
-export type Guidance = (typeof guidanceNames)[number]
+export const guidanceNames = ['unguided', 'target', 'trajectory', 'waypoint', 'hybrid'] as const
+export type GuidanceName = (typeof guidanceNames)[number]
 
 /** How the teacher guides, in the effective values of the design's formulas. */
 export const guidanceSchema = z.strictObject({
   guidance: z.enum(guidanceNames),
   layerwiseWeight: z.number().nonnegative().describe('α: weight of the mean layerwise alignment loss'),
   outputWeight: z.number().nonnegative().describe('β: weight of the output distillation'),
+  teacherEvery: count.default(1).describe('trajectory: the teacher learns once every so many updates of the student'),
+  switchUpdate: count.optional().describe('hybrid: updates after which the layerwise alignment ends'),
+  keepOutput: z.boolean().default(false).describe('hybrid: whether the output distillation goes on behind the switch'),
 })
 export type GuidanceSettings = z.infer<typeof guidanceSchema>
+/** Guidance as a caller writes it down: what has a default may be left out. */
+export type GuidanceRequest = z.input<typeof guidanceSchema>
 
 export const mixerSchema = z.strictObject({ expand: count, dState: count, dConv: count, headdim: count, ngroups: count })
 export type MixerSettings = z.infer<typeof mixerSchema>

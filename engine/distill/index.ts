@@ -3,6 +3,7 @@
  * and optimiser, and the trainer with its run folder. `transfer.ts` makes a student out of a transformer.
  */
 export { tallyErrors, transcripts, type Transcribed } from './evaluation.ts'
+export { guidanceWays, type Waypoint } from './guidance/index.ts'
 export { withRegularisation } from './regularisation.ts'
 export { studentConfig, studentFrom } from './transfer.ts'
 export { train, type TrainingRequest, type TrainingResult } from './trainer.ts'

@@ -1,9 +1,9 @@
-import type { GuidanceSettings } from '../contract/index.ts'
 import type { SpeechBatch } from '../models/index.ts'
-import { float32, type Device, type DeviceTensor, type HostTensor } from '../runtime/index.ts'
+import type { HostTensor } from '../runtime/index.ts'
 import { ctcFeasible, ctcLoss } from './losses/ctc.ts'
 import { outputDistillation } from './losses/outputDistillation.ts'
-import type { BatchContext, Guide, StageRunner } from './runner.ts'
+import { backwardPass, hiddenStates, logitsGradient, type Pass } from './passes.ts'
+import type { BatchContext, StageRunner } from './runner.ts'
 
 /** One micro-batch: audio or ready features, the frames they make, and the transcripts. */
 export interface TrainingBatch extends BatchContext {
@@ -30,8 +30,14 @@ export interface LossParts {
   /** Unweighted alignment loss of each layer. */
   readonly alignment: readonly number[]
   readonly infeasible: number
-  /** Student's logits [batch, time, vocab_size]. */
-  readonly logits: Float32Array
+}
+
+/** A teacher's pass over the batch, and how strongly it pulls. */
+export interface Lesson {
+  readonly pass: Pass
+  /** α and β of this update. */
+  readonly layerwiseWeight: number
+  readonly outputWeight: number
 }
 
 const feasible = ({ lengths, targets }: Pick<TrainingBatch, 'lengths' | 'targets'>): boolean[] => targets.map((target, b) => ctcFeasible(lengths[b]!, target))
@@ -55,80 +61,37 @@ const frameWeights = (batch: TrainingBatch, value: number): Float32Array => {
   return weights
 }
 
-/** The teacher's hidden states (the N layer outputs, the last behind the final norm) and logits for a batch. */
-const teach = async (teacher: StageRunner, features: DeviceTensor, batch: TrainingBatch, device: Device): Promise<{ hidden: DeviceTensor[]; logits: Float32Array }> => {
-  const start = await teacher.projection(features, batch)
-  const outputs: DeviceTensor[] = []
-  for (let i = 0; i < teacher.layers; i++) outputs.push(await teacher.layer(i, outputs[i - 1] ?? start, batch))
-  start.dispose()
-  const before = outputs.pop()!
-  const { hidden, logits } = await teacher.head(before, batch)
-  before.dispose()
-  const read = await device.read(logits)
-  logits.dispose()
-  return { hidden: [...outputs, hidden], logits: read.data as Float32Array }
-}
-
 /**
- * Forward and backward of one micro-batch: adds the gradient of
+ * What one micro-batch teaches, from the learner's forward pass: adds the gradient of
  * CTC / characters + α · mean over layers of the alignment + β · KL (design, section 5) to `gradient` and returns the parts.
  */
 export const accumulateGradient = async (
-  device: Device,
-  student: StageRunner,
-  teacher: { runner: StageRunner; settings: GuidanceSettings } | undefined,
+  runner: StageRunner,
+  pass: Pass,
+  lesson: Lesson | undefined,
   batch: TrainingBatch,
   normalisers: Normalisers,
   gradient: Float32Array,
   frontendTrained: boolean,
 ): Promise<LossParts> => {
-  const features = batch.features === undefined ? await student.frontend(batch.audio!) : await device.upload(batch.features)
-  const lesson = teacher === undefined ? undefined : await guidedBy(device, teacher.runner, features, batch)
-  const layers = student.layers
-  const alpha = teacher === undefined ? 0 : teacher.settings.layerwiseWeight
-  const alignmentWeight = alpha / (layers * normalisers.frames)
-  const weight = lesson === undefined ? undefined : frameWeights(batch, alignmentWeight)
-  const guide = (i: number): Guide | undefined => (lesson === undefined ? undefined : { teacher: lesson.hidden[i]!, weight: weight! })
-
-  const inputs = [await student.projection(features, batch)]
-  for (let i = 0; i < layers; i++) inputs.push(await student.layer(i, inputs[i]!, batch))
-  const { hidden, logits: logitsTensor } = await student.head(inputs[layers]!, batch)
-  hidden.dispose()
-  const logits = (await device.read(logitsTensor)).data as Float32Array
-
-  const vocabularySize = student.model.config.vocab_size
+  const { layers } = runner
+  const { logits } = pass
+  const { vocab_size: vocabularySize, pad_token_id: blank } = runner.model.config
   const dLogits = new Float32Array(logits.length)
   const shape = { batch: batch.batch, frames: batch.frames, vocabularySize }
-  const { losses } = ctcLoss({
-    logits,
-    ...shape,
-    frameLengths: batch.lengths,
-    targets: batch.targets,
-    blank: student.model.config.pad_token_id,
-    scale: 1 / normalisers.characters,
-    gradient: dLogits,
-  })
+  const { losses } = ctcLoss({ logits, ...shape, frameLengths: batch.lengths, targets: batch.targets, blank, scale: 1 / normalisers.characters, gradient: dLogits })
   const fits = feasible(batch)
   const ctc = losses.reduce((total, loss, b) => (fits[b]! ? total + loss : total), 0) / normalisers.characters
-  const beta = teacher === undefined ? 0 : teacher.settings.outputWeight
+  const [alpha, beta] = [lesson?.layerwiseWeight ?? 0, lesson?.outputWeight ?? 0]
   const output =
     lesson === undefined || beta === 0
       ? 0
-      : outputDistillation({ teacherLogits: lesson.logits, studentLogits: logits, ...shape, frameWeights: frameWeights(batch, beta / normalisers.frames), gradient: dLogits })
+      : outputDistillation({ teacherLogits: lesson.pass.logits, studentLogits: logits, ...shape, frameWeights: frameWeights(batch, beta / normalisers.frames), gradient: dLogits })
 
-  const weighted = new Array<number>(layers).fill(0)
-  let { dx, alignment } = await student.headBackward(inputs[layers]!, float32(dLogits, [batch.batch, batch.frames, vocabularySize]), batch, gradient, guide(layers - 1))
-  weighted[layers - 1] = alignment
-  for (let i = layers - 1; i >= 0; i--) {
-    const above = dx!
-    ;({ dx, alignment } = await student.layerBackward(i, inputs[i]!, above, batch, gradient, i < layers - 1 ? guide(i) : undefined))
-    if (i < layers - 1) weighted[i] = alignment
-    above.dispose()
-  }
-  const { dx: dFeatures } = await student.projectionBackward(features, dx!, batch, gradient)
-  if (frontendTrained) await student.frontendBackward(batch.audio!, dFeatures!, gradient)
-
-  for (const tensor of [features, dx!, dFeatures, logitsTensor, ...inputs, ...(lesson?.hidden ?? [])]) tensor?.dispose()
+  const weight = frameWeights(batch, alpha / (layers * normalisers.frames))
+  const guides = lesson === undefined || alpha === 0 ? undefined : hiddenStates(lesson.pass).map((teacher) => ({ teacher, weight }))
+  const audio = frontendTrained ? batch.audio : undefined
+  const weighted = await backwardPass(runner, pass, logitsGradient(dLogits, batch, vocabularySize), batch, gradient, { guides, audio })
   const layerwise = weighted.reduce((a, b) => a + b, 0)
   return {
     loss: ctc + layerwise + output,
@@ -137,15 +100,5 @@ export const accumulateGradient = async (
     output,
     alignment: alpha === 0 ? [] : weighted.map((value) => (value * layers) / alpha),
     infeasible: fits.filter((fit) => !fit).length,
-    logits,
   }
-}
-
-/** A frozen frontend's features serve both; a trained one is the student's own, so the teacher hears the audio through its own. */
-const guidedBy = async (device: Device, teacher: StageRunner, features: DeviceTensor, batch: TrainingBatch): Promise<{ hidden: DeviceTensor[]; logits: Float32Array }> => {
-  if (batch.features !== undefined) return teach(teacher, features, batch, device)
-  const own = await teacher.frontend(batch.audio!)
-  const lesson = await teach(teacher, own, batch, device)
-  own.dispose()
-  return lesson
 }

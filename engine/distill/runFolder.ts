@@ -10,6 +10,8 @@ export interface TrainingState {
   readonly parameters: Float32Array
   readonly firstMoment: Float32Array
   readonly secondMoment: Float32Array
+  /** What a way of guiding changes besides, by name. */
+  readonly guide: Readonly<Record<string, Float32Array>>
   best: { update: number; wer: number; cer: number } | undefined
 }
 
@@ -18,15 +20,16 @@ interface Progress {
   readonly best: TrainingState['best'] | null
   /** Length of metrics.jsonl at this update. */
   readonly metricsBytes: number
-  /** SHA-256 of parameters, first and second moments laid end to end. */
+  /** SHA-256 of parameters, first and second moments, and the guide's vectors, laid end to end. */
   readonly sha256: string
 }
 
 const folderName = (update: number): string => `update-${String(update).padStart(8, '0')}`
-const vectors = ['parameters', 'firstMoment', 'secondMoment'] as const
+/** Every vector of a state, under the name it has in a checkpoint. */
+const vectorsOf = ({ parameters, firstMoment, secondMoment, guide }: TrainingState): Record<string, Float32Array> => ({ parameters, firstMoment, secondMoment, ...guide })
 
-/** SHA-256 of the weights and moments; equal for equal runs. */
-export const stateHash = (state: TrainingState): string => sha256Of(...vectors.map((name) => state[name]))
+/** SHA-256 of the weights and moments, the learning teacher's among them; equal for equal runs. */
+export const stateHash = (state: TrainingState): string => sha256Of(...Object.values(vectorsOf(state)))
 
 /** Writes a checkpoint (complete or absent) and removes all but the newest `keep`. */
 export const saveCheckpoint = async (out: string, state: TrainingState, metricsBytes: number, keep = 2): Promise<string> => {
@@ -34,7 +37,7 @@ export const saveCheckpoint = async (out: string, state: TrainingState, metricsB
   await writeFolderAtomic(
     folder,
     async (temporary) => {
-      await writeSafetensors(join(temporary, 'state.safetensors'), vectors.map((name) => ({ name, shape: [state[name].length], data: state[name] })))
+      await writeSafetensors(join(temporary, 'state.safetensors'), Object.entries(vectorsOf(state)).map(([name, data]) => ({ name, shape: [data.length], data })))
       const progress: Progress = { update: state.update, best: state.best ?? null, metricsBytes, sha256: stateHash(state) }
       await writeFileAtomic(join(temporary, 'progress.json'), `${JSON.stringify(progress, null, 2)}\n`)
     },
@@ -61,11 +64,11 @@ export const loadCheckpoint = async (out: string, state: TrainingState): Promise
   const progress = JSON.parse(await readFile(join(folder, 'progress.json'), 'utf8')) as Progress
   const file = await openSafetensors(join(folder, 'state.safetensors'))
   try {
-    for (const name of vectors) {
-      if (file.shape(name)[0] !== state[name].length) {
-        throw new CheckpointError(`${folder}: ${name}: expected ${state[name].length} values for this model, found ${file.shape(name)[0]}`)
+    for (const [name, vector] of Object.entries(vectorsOf(state))) {
+      if (file.shape(name)[0] !== vector.length) {
+        throw new CheckpointError(`${folder}: ${name}: expected ${vector.length} values for this model, found ${file.shape(name)[0]}`)
       }
-      state[name].set(await file.read(name))
+      vector.set(await file.read(name))
     }
   } finally {
     await file.close()

@@ -20,12 +20,12 @@ export interface HiddenSpans {
 /** Where the dropout masks of a stage come from: the generator in training, stored ones in tests. */
 export type MaskSource = (site: string, shape: readonly number[], probability: number) => Uint8Array
 
-/** Masks keyed by (seed, update, layer, site), so that a recomputed layer or a resumed run sees the same ones. */
+/** Masks keyed by (seed, update, layer, site), `prefix` telling apart models that draw in one update, so that a recomputed layer or a resumed run sees the same ones. */
 export const drawnMasks =
-  ({ seed, update }: RandomKey): MaskSource =>
+  ({ seed, update }: RandomKey, prefix = ''): MaskSource =>
   (site, shape, probability) => {
     const mask = new Uint8Array(shape.reduce((a, b) => a * b, 1))
-    fillKeepMask(mask, probability, seed, 'dropout', update, site)
+    fillKeepMask(mask, probability, seed, 'dropout', update, prefix + site)
     return mask
   }
 
@@ -42,7 +42,7 @@ export interface Guide {
   readonly weight: Float32Array
 }
 
-type Direction = 'forward' | 'backward'
+type Direction = 'forward' | 'backward' | 'guidedBackward'
 type Inputs = Readonly<Record<string, HostTensor | DeviceTensor>>
 
 const isHost = (tensor: HostTensor | DeviceTensor): tensor is HostTensor => 'data' in tensor
@@ -75,7 +75,7 @@ export class StageRunner {
   }
 
   async layer(index: number, x: DeviceTensor, context: BatchContext): Promise<DeviceTensor> {
-    return (await this.#run(this.#layerKind(index), 'forward', layerStage(index), { x }, context)).y!
+    return (await this.#run('layer', 'forward', layerStage(index), { x }, context)).y!
   }
 
   /** The last hidden state (behind the final norm) and the logits. */
@@ -90,7 +90,7 @@ export class StageRunner {
   }
 
   layerBackward(index: number, x: DeviceTensor, dy: DeviceTensor, context: BatchContext, gradient: Float32Array, guide?: Guide): Promise<StageGradient> {
-    return this.#backward(this.#layerKind(index), layerStage(index), { x, dy }, context, gradient, guide)
+    return this.#backward('layer', layerStage(index), { x, dy }, context, gradient, guide)
   }
 
   /** `dx`, the gradient of the features, is there when the frontend is trained. */
@@ -111,13 +111,9 @@ export class StageRunner {
     return { audio: float32(audio.data, audio.shape), validFrames: validFramesTensor(this.model.config, audio) }
   }
 
-  #layerKind(index: number): StageKind {
-    return index === this.layers - 1 ? 'lastLayer' : 'layer'
-  }
-
   async #backward(kind: StageKind, stage: string, inputs: Inputs, context: BatchContext | undefined, gradient: Float32Array, guide?: Guide): Promise<StageGradient> {
     const guided = guide === undefined || context === undefined ? {} : { teacher: guide.teacher, alignmentWeight: float32(guide.weight, [context.batch, context.frames]) }
-    const outputs = await this.#run(kind, 'backward', stage, { ...inputs, ...guided }, context)
+    const outputs = await this.#run(kind, guide === undefined ? 'backward' : 'guidedBackward', stage, { ...inputs, ...guided }, context)
     const { dx, alignment } = outputs
     for (const place of this.model.layout.stage(stage)) {
       const tensor = outputs[`d.${place.local}`]
@@ -170,7 +166,9 @@ export class StageRunner {
     const key = `${kind} ${direction}`
     const known = this.#programs.get(key)
     if (known !== undefined) return known
-    const compiled = this.#device.compile(this.#graphs[kind][direction])
+    const graph = this.#graphs[kind][direction]
+    if (graph === undefined) throw new TypeError(`the ${kind} has no hidden state to guide`)
+    const compiled = this.#device.compile(graph)
     this.#programs.set(key, compiled)
     return compiled
   }

@@ -6,20 +6,20 @@ import { MaskedDropout, noDropout, normalise, Parameters, type DropoutSite } fro
 /** The programs of one stage: all encoder layers share one of each. */
 export interface StageGraphs {
   readonly forward: Graph
-  /** Recomputes the stage; outputs `dx` where the gradient goes on, `d.<parameter>`, and `alignment` where a teacher guides. */
+  /** Recomputes the stage; outputs `dx` where the gradient goes on, and `d.<parameter>`. */
   readonly backward: Graph
+  /** The same with the alignment to a teacher's hidden state, whose loss is the output `alignment`; for stages that end in one. */
+  readonly guidedBackward: Graph | undefined
   readonly dropout: readonly DropoutSite[]
 }
 
-/** `lastLayer` is `layer` without an alignment of its own: the last hidden state is compared behind the final norm, in the head. */
-export type StageKind = 'frontend' | 'projection' | 'layer' | 'lastLayer' | 'head'
+export type StageKind = 'frontend' | 'projection' | 'layer' | 'head'
 
 export interface StageOptions {
   /** Dropout on (a training student) or off (a teacher). */
   readonly training: boolean
   readonly timeMask: boolean
   readonly featureMask: boolean
-  readonly guided: boolean
   readonly frontendTrained: boolean
 }
 
@@ -58,27 +58,28 @@ const stageGraphs = (name: string, options: StageOptions, build: (p: Parameters,
   const used = new Set<Value>(forward.inputs)
   const parameters = p.values.filter((value) => used.has(value))
 
-  const seeds: Seed[] = [{ value: y, gradient: input('dy', y.type.shape) }]
-  const alignment = aligned === undefined ? undefined : alignmentLoss(aligned)
-  if (alignment !== undefined) seeds.push({ value: alignment, gradient: constant([1], [1, 1, 1]) })
   const wrt: Value[] = x === undefined ? parameters : [x, ...parameters]
-  const results = gradients(seeds, wrt)
-  const named = wrt.map((value, i) => [value === x ? 'dx' : `d.${(value as Value<'input'>).params.name}`, results[i]!] as const)
-  const backward = graph(`${name} backward`, { ...Object.fromEntries(named), ...(alignment === undefined ? {} : { alignment }) })
-  return { forward, backward, dropout: dropout instanceof MaskedDropout ? dropout.sites : [] }
+  const named = (seeds: readonly Seed[]): Record<string, Value> => {
+    const results = gradients(seeds, wrt)
+    return Object.fromEntries(wrt.map((value, i) => [value === x ? 'dx' : `d.${(value as Value<'input'>).params.name}`, results[i]!]))
+  }
+  const fromAbove: Seed = { value: y, gradient: input('dy', y.type.shape) }
+  const guided = (hiddenState: Value): Graph => {
+    const alignment = alignmentLoss(hiddenState)
+    return graph(`${name} guided backward`, { ...named([fromAbove, { value: alignment, gradient: constant([1], [1, 1, 1]) }]), alignment })
+  }
+  return {
+    forward,
+    backward: graph(`${name} backward`, named([fromAbove])),
+    guidedBackward: aligned === undefined ? undefined : guided(aligned),
+    dropout: dropout instanceof MaskedDropout ? dropout.sites : [],
+  }
 }
 
 /** The stages of a model as training programs over padded batches. */
 export const trainingStages = (config: Wav2Vec2Config, options: StageOptions): Readonly<Record<StageKind, StageGraphs>> => {
   const padding = paddingInputs(batch, time)
   const hidden = (): Value => input('x', [batch, time, config.hidden_size])
-  const layer = (name: string, guided: boolean): StageGraphs =>
-    stageGraphs(name, options, (p, dropout) => {
-      const x = hidden()
-      const y = encoderLayer(p, x, config, { dropout, padding })
-      return { outputs: { y }, y, x, aligned: guided ? y : undefined }
-    })
-  const lastLayer = layer('last layer', false)
   return {
     frontend: stageGraphs('frontend', options, (p) => {
       const samples = variable('samples')
@@ -94,12 +95,15 @@ export const trainingStages = (config: Wav2Vec2Config, options: StageOptions): R
       const y = projection(p, x, config, { dropout, padding }, masks)
       return { outputs: { y }, y, x: options.frontendTrained ? x : undefined, aligned: undefined }
     }),
-    layer: options.guided ? layer('layer', true) : lastLayer,
-    lastLayer,
+    layer: stageGraphs('layer', options, (p, dropout) => {
+      const x = hidden()
+      const y = encoderLayer(p, x, config, { dropout, padding })
+      return { outputs: { y }, y, x, aligned: y }
+    }),
     head: stageGraphs('head', options, (p, dropout) => {
       const x = hidden()
       const { hidden: last, logits } = head(p, x, config, { dropout })
-      return { outputs: { logits, hidden: last }, y: logits, x, aligned: options.guided ? last : undefined }
+      return { outputs: { logits, hidden: last }, y: logits, x, aligned: last }
     }),
   }
 }

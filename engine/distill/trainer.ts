@@ -5,16 +5,19 @@ import { batchStream, BatchLoader, loadBatch, type LoadOptions, type Utterance, 
 import { DivergedError, InterruptedError, UsageError } from '../errors.ts'
 import { framesOf, Inference, saveModel, type ModelFiles, type SpeechBatch, type SpeechModel } from '../models/index.ts'
 import { float32, type Device } from '../runtime/index.ts'
+import { tallyErrors, type Transcribed } from './evaluation.ts'
+import { FeatureStore } from './features.ts'
+import { guidanceWays, type Guide, type Waypoint } from './guidance/index.ts'
+import { accumulateGradient, normalisersOf, type LossParts, type TrainingBatch } from './objective.ts'
 import { AdamW, type AdamWSegment } from './optimiser/adamw.ts'
 import { clipScale, firstNonFinite, gradientNorm, largestGradient } from './optimiser/clip.ts'
-import { tallyErrors } from './evaluation.ts'
-import { FeatureStore } from './features.ts'
-import { accumulateGradient, normalisersOf, type LossParts, type TrainingBatch } from './objective.ts'
+import { scheduleOf, segmentsOf } from './optimiser/fromSettings.ts'
+import { learningRate, type Schedule } from './optimiser/schedule.ts'
+import { disposePass, forwardPass } from './passes.ts'
+import { withRegularisation } from './regularisation.ts'
 import { loadCheckpoint, saveCheckpoint, stateHash, type TrainingState } from './runFolder.ts'
 import { drawnMasks, StageRunner } from './runner.ts'
-import { learningRate, type Schedule } from './optimiser/schedule.ts'
 import { maskFeatureSpans, maskTimeSpans } from './specAugment.ts'
-import { withRegularisation } from './regularisation.ts'
 
 /** Everything a run needs; a job has checked it. */
 export interface TrainingRequest {
@@ -24,8 +27,11 @@ export interface TrainingRequest {
   readonly files: ModelFiles
   /** What config.json's `cald` records about where the model came from. */
   readonly lineage: Readonly<Record<string, unknown>>
-  readonly teacher: SpeechModel | undefined
+  /** How the student is guided, if it is, and the models that this takes. */
   readonly guidance: GuidanceSettings | undefined
+  readonly teacher: SpeechModel | undefined
+  readonly source: SpeechModel | undefined
+  readonly waypoints: readonly Waypoint[]
   readonly settings: TrainingSettings
   readonly text: TextSettings
   readonly vocabulary: Vocabulary
@@ -46,38 +52,13 @@ export interface TrainingResult {
   readonly stateSha256: string
 }
 
-const scheduleOf = ({ schedule, updates }: TrainingSettings): Schedule => {
-  const { peak, warmupUpdates, decay, floor } = schedule
-  const left = Math.max(1, updates - warmupUpdates)
-  return { peak, warmupUpdates, decay: decay === 'none' ? { kind: 'none' } : { kind: decay, updates: schedule.decayUpdates ?? left, floor } }
-}
-
-/** Trained parameters as the optimiser's groups, runs of equal decay merged. */
-const segmentsOf = ({ layout }: SpeechModel, { freezeFrontend, weightDecay }: TrainingSettings): AdamWSegment[] => {
-  const segments: AdamWSegment[] = []
-  for (const { stage, offset, size, decay } of layout.places) {
-    if (freezeFrontend && stage === 'frontend') continue
-    const own = decay ? weightDecay : 0
-    const last = segments.at(-1)
-    if (last?.weightDecay === own && last.offset + last.length === offset) segments[segments.length - 1] = { ...last, length: last.length + size }
-    else segments.push({ offset, length: size, weightDecay: own })
-  }
-  return segments
-}
-
-const sameFrontend = (a: SpeechModel, b: SpeechModel): boolean => {
-  const part = ({ layout, parameters }: SpeechModel): Float32Array => parameters.subarray(0, layout.stage('frontend').reduce((total, { size }) => total + size, 0))
-  const [x, y] = [part(a), part(b)]
-  return x.length === y.length && x.every((value, i) => value === y[i])
-}
-
 /** One training run: batches in, updates to the student's parameters, evaluations and checkpoints out. */
 class Trainer {
   readonly #request: TrainingRequest
   readonly #onEvent: OnEvent
   readonly #signal: AbortSignal
   readonly #student: StageRunner
-  readonly #teacher: { runner: StageRunner; settings: GuidanceSettings } | undefined
+  readonly #guide: Guide | undefined
   readonly #inference: Inference
   readonly #features: FeatureStore | undefined
   readonly #optimiser: AdamW
@@ -95,19 +76,15 @@ class Trainer {
     const trained = { ...student, config: withRegularisation(student.config, settings) }
     const { config } = trained
     const options = { timeMask: config.mask_time_prob > 0, featureMask: config.mask_feature_prob > 0, frontendTrained: !settings.freezeFrontend }
-    const guided = request.teacher !== undefined && guidance !== undefined
-    this.#student = new StageRunner(device, trained, { ...options, training: true, guided })
-    this.#teacher = guided ? { runner: new StageRunner(device, request.teacher, { ...options, training: false, guided: false }), settings: guidance } : undefined
-    if (guided && settings.freezeFrontend && !sameFrontend(student, request.teacher)) {
-      throw new UsageError('expected teacher and student to share a frozen frontend, found different ones (--train-frontend trains the student’s own)')
-    }
-    this.#inference = new Inference(device, student, { from: settings.freezeFrontend ? 'features' : 'audio' })
+    this.#student = new StageRunner(device, trained, { ...options, training: true })
+    this.#guide = guidance === undefined ? undefined : guidanceWays[guidance.guidance].open({ ...request, guidance, training: settings, stages: options })
+    this.#inference = this.#inferenceOf(student)
     this.#features = settings.freezeFrontend ? new FeatureStore(device, this.#student, request.audio, settings.featureCacheBytes) : undefined
     this.#optimiser = new AdamW(student.layout.size)
     this.#gradient = new Float32Array(student.layout.size)
     this.#segments = segmentsOf(student, settings)
     this.#schedule = scheduleOf(settings)
-    this.#state = { update: 0, parameters: student.parameters, ...this.#optimiser.state, best: undefined }
+    this.#state = { update: 0, parameters: student.parameters, ...this.#optimiser.state, guide: this.#guide?.state ?? {}, best: undefined }
     this.#targets = new Map(train.map((utterance) => [utterance, vocabulary.encode(utterance.text ?? '', text, `${utterance.manifest}:${utterance.line}`)]))
   }
 
@@ -117,9 +94,12 @@ class Trainer {
     const log = await LineLog.open(join(out, 'metrics.jsonl'), metricsBytes)
     try {
       await this.#features?.prepare([...train, ...dev], (done, total) => this.#onEvent({ kind: 'progress', stage: 'frontend features', done, total }), this.#signal)
+      // A resumed run's teacher was recorded when it came.
+      if (this.#state.update > 0) await this.#guide?.enter(this.#state.update - 1)
       let last = this.#state.update >= settings.updates ? await this.#evaluate(log, false) : undefined
       for await (const utterances of this.#batches()) {
         if (this.#signal.aborted) await this.#interrupt(log)
+        await this.#enter(log)
         const event = await this.#update(utterances)
         await this.#record(log, event)
         await this.#waypoint()
@@ -134,7 +114,7 @@ class Trainer {
     } finally {
       await log.close()
       await this.#student.dispose()
-      await this.#teacher?.runner.dispose()
+      await this.#guide?.dispose()
       await this.#inference.dispose()
     }
   }
@@ -211,11 +191,10 @@ class Trainer {
   }
 
   async #update({ utterances, batch }: { utterances: readonly Utterance[]; batch: SpeechBatch }): Promise<UpdateEvent> {
-    const { settings, device } = this.#request
+    const { settings } = this.#request
     const started = performance.now()
     const prepared = this.#trainingBatch(utterances, batch)
-    this.#gradient.fill(0)
-    const parts = await accumulateGradient(device, this.#student, this.#teacher, prepared, normalisersOf([prepared]), this.#gradient, !settings.freezeFrontend)
+    const parts = await this.#learn(prepared)
     const norm = gradientNorm([this.#gradient])
     if (!Number.isFinite(parts.loss) || !Number.isFinite(norm)) throw this.#diverged(utterances, parts)
     const rate = learningRate(this.#schedule, this.#state.update)
@@ -235,7 +214,7 @@ class Trainer {
       updates: settings.updates,
       loss: parts.loss,
       ctc: parts.ctc,
-      ...(this.#teacher === undefined ? {} : { layerwise: parts.layerwise, alignment: parts.alignment, output: parts.output }),
+      ...(this.#guide === undefined ? {} : { layerwise: parts.layerwise, alignment: parts.alignment, output: parts.output }),
       learningRate: rate,
       gradientNorm: norm,
       audioSeconds,
@@ -243,6 +222,31 @@ class Trainer {
       infeasible: parts.infeasible,
       secondsLeft: (settings.updates - this.#state.update) * this.#secondsPerUpdate,
     }
+  }
+
+  /** Forward and backward of a batch, with the lesson that the guide has for it. */
+  async #learn(batch: TrainingBatch): Promise<LossParts> {
+    const { settings, device } = this.#request
+    const normalisers = normalisersOf([batch])
+    const features = batch.features === undefined ? await this.#student.frontend(batch.audio!) : await device.upload(batch.features)
+    const lesson = await this.#guide?.teach(this.#state.update, batch, features, normalisers)
+    const pass = await forwardPass(device, this.#student, features, batch)
+    this.#gradient.fill(0)
+    const parts = await accumulateGradient(this.#student, pass, lesson, batch, normalisers, this.#gradient, !settings.freezeFrontend)
+    await lesson?.close()
+    disposePass(pass)
+    features.dispose()
+    return parts
+  }
+
+  /** Lets the guide change teachers before an update, and records the new one with its errors. */
+  async #enter(log: LineLog): Promise<void> {
+    const change = await this.#guide?.enter(this.#state.update)
+    if (change === undefined) return
+    const inference = change.model === undefined ? undefined : this.#inferenceOf(change.model)
+    const rates = inference === undefined ? {} : (await this.#measure(inference)).rates
+    await inference?.dispose()
+    await this.#record(log, { kind: 'teacher', update: this.#state.update + 1, teacher: change.teacher, ...rates })
   }
 
   #secondsPerUpdate: number | undefined
@@ -263,14 +267,8 @@ class Trainer {
   }
 
   async #evaluate(log: LineLog, record: boolean): Promise<{ wer: number; cer: number }> {
-    const { dev, vocabulary, text, settings, audio, student, files, lineage, out } = this.#request
-    const load = async (utterances: Utterance[]): Promise<SpeechBatch> => {
-      if (this.#features !== undefined) return this.#features.batch(utterances)
-      const { audio: data, lengths } = await loadBatch(utterances, audio)
-      return { data, shape: [utterances.length, data.length / utterances.length], lengths }
-    }
-    const { tally, transcribed } = await tallyErrors(this.#inference, dev, { vocabulary, text, batchSeconds: settings.batchSeconds }, load)
-    const rates = { wer: tally.words.rate, cer: tally.characters.rate }
+    const { student, files, lineage, out } = this.#request
+    const { rates, transcribed } = await this.#measure(this.#inference)
     if (!record) return rates
     const { update } = this.#state
     const best = this.#state.best === undefined || rates.wer < this.#state.best.wer
@@ -281,6 +279,23 @@ class Trainer {
     await writeFileAtomic(join(out, 'transcripts.json'), `${JSON.stringify({ update, utterances: transcribed })}\n`)
     await this.#record(log, { kind: 'evaluation', update, ...rates, best })
     return rates
+  }
+
+  /** Errors of a model on the development data. */
+  async #measure(inference: Inference): Promise<{ rates: { wer: number; cer: number }; transcribed: Transcribed[] }> {
+    const { dev, vocabulary, text, settings, audio } = this.#request
+    const load = async (utterances: Utterance[]): Promise<SpeechBatch> => {
+      if (this.#features !== undefined) return this.#features.batch(utterances)
+      const { audio: data, lengths } = await loadBatch(utterances, audio)
+      return { data, shape: [utterances.length, data.length / utterances.length], lengths }
+    }
+    const { tally, transcribed } = await tallyErrors(inference, dev, { vocabulary, text, batchSeconds: settings.batchSeconds }, load)
+    return { rates: { wer: tally.words.rate, cer: tally.characters.rate }, transcribed }
+  }
+
+  #inferenceOf(model: SpeechModel): Inference {
+    const { device, settings } = this.#request
+    return new Inference(device, model, { from: settings.freezeFrontend ? 'features' : 'audio' })
   }
 
   /** Keeps a snapshot where one is due. */

@@ -5,6 +5,7 @@ import { openDevice } from '../runtime/index.ts'
 import { AdamW } from './optimiser/adamw.ts'
 import { clipScale, gradientNorm } from './optimiser/clip.ts'
 import { accumulateGradient, normalisersOf, type LossParts, type TrainingBatch } from './objective.ts'
+import { forwardPass } from './passes.ts'
 import { StageRunner } from './runner.ts'
 
 type Tensors = Record<string, FixtureTensor>
@@ -59,11 +60,11 @@ const prepare = (step: StepCase) => {
   const guided = step.studentConfig !== undefined
   const model = guided ? modelOf(step.studentConfig!, step.weights.student) : modelOf(step.config, step.weights)
   const options = { timeMask: true, featureMask: step.featureMask !== undefined, frontendTrained: true }
-  const student = new StageRunner(device, model, { ...options, training: true, guided })
+  const student = new StageRunner(device, model, { ...options, training: true })
   const teacher = guided
     ? {
-        runner: new StageRunner(device, modelOf(step.config, step.weights.teacher), { ...options, training: false, guided: false }),
-        settings: { guidance: 'target' as const, layerwiseWeight: step.alpha!, outputWeight: step.beta! },
+        runner: new StageRunner(device, modelOf(step.config, step.weights.teacher), { ...options, training: false }),
+        weights: { layerwiseWeight: step.alpha!, outputWeight: step.beta! },
       }
     : undefined
   const used = new Set<string>()
@@ -83,7 +84,10 @@ const prepare = (step: StepCase) => {
   }
   const run = async (): Promise<{ parts: LossParts; gradient: Float32Array }> => {
     const gradient = new Float32Array(model.layout.size)
-    const parts = await accumulateGradient(device, student, teacher, batch, normalisersOf([batch]), gradient, true)
+    const heard = teacher === undefined ? undefined : await teacher.runner.frontend(batch.audio!)
+    const lesson = teacher === undefined ? undefined : { pass: await forwardPass(device, teacher.runner, heard!, batch), ...teacher.weights }
+    const pass = await forwardPass(device, student, await student.frontend(batch.audio!), batch)
+    const parts = await accumulateGradient(student, pass, lesson, batch, normalisersOf([batch]), gradient, true)
     expect([...used].sort()).toEqual(Object.keys(step.dropoutMasks).sort())
     return { parts, gradient }
   }

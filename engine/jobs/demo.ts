@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { requireEmptyFolder } from '../checkpoint/index.ts'
-import type { GuidanceSettings, TrainingSettings } from '../contract/index.ts'
+import type { GuidanceRequest, TrainingSettings } from '../contract/index.ts'
 import { readCorpus } from '../datasets/index.ts'
 import { readRun } from '../report/index.ts'
 import { digitStrings, speakersOf, writeSyntheticCorpus, type VoiceName } from '../synthesis/index.ts'
@@ -96,7 +96,7 @@ export const demo = async ({ out, updates, seed, device, threads }: DemoSettings
   ])
 
   const data = await steps.run((within) => makeSpeech(join(out, 'data'), seed, within))
-  const converted = async (name: string, guidance: GuidanceSettings, learningRate: number): Promise<Conversion> => {
+  const converted = async (name: string, guidance: GuidanceRequest, learningRate: number): Promise<Conversion> => {
     const run = join(out, 'runs', name)
     const settings = { ...compute, teacher, source, guidance, mixer, train: [data.train], dev: [data.dev], out: run, resume: false }
     const result = await steps.run((within) => convert({ ...settings, text: { case: 'auto', unknown: 'error' }, training: trainingSettings(updates, learningRate, seed) }, within))

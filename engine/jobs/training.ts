@@ -1,10 +1,12 @@
+import { readdir } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
 import { parsePreprocessor } from '../audio/index.ts'
 import { readJson, requireEmptyFolder, sha256OfFile } from '../checkpoint/index.ts'
-import { trainingSchema, type GuidanceSettings, type MixerSettings, type TextSettings, type TrainingSettings } from '../contract/index.ts'
+import { guidanceSchema, trainingSchema, type GuidanceRequest, type MixerSettings, type TextSettings, type TrainingSettings } from '../contract/index.ts'
 import { checkRecordings, readCorpus, requireFit, requireTexts, Vocabulary, type Utterance } from '../datasets/index.ts'
-import { studentFrom, train, type TrainingRequest, type TrainingResult } from '../distill/index.ts'
-import { ConfigError, MissingFileError, UsageError } from '../errors.ts'
-import { createModel, parseWav2Vec2Config, type SpeechModel } from '../models/index.ts'
+import { guidanceWays, studentFrom, train, type Waypoint, type TrainingRequest, type TrainingResult } from '../distill/index.ts'
+import { ConfigError, messageOf, MissingFileError, UsageError } from '../errors.ts'
+import { createModel, openModel, parseWav2Vec2Config, type SpeechModel } from '../models/index.ts'
 import { onDevice, openReadyModel, type ComputeSettings, type JobContext, type ReadyModel } from './context.ts'
 import { fromRun, inherited, recordedSource, weightsOf } from './lineage.ts'
 
@@ -26,7 +28,9 @@ export interface FinetuneSettings extends Common {
 export interface ConvertSettings extends Common {
   readonly teacher: string
   readonly source: string | undefined
-  readonly guidance: GuidanceSettings
+  readonly guidance: GuidanceRequest
+  /** Folder of snapshots for waypoint guidance; default: `waypoints` beside the teacher. */
+  readonly waypoints?: string | undefined
   readonly mixer: MixerSettings
 }
 
@@ -107,7 +111,7 @@ export const finetune = async (settings: FinetuneSettings, context: JobContext):
   const audio = opened?.audio ?? audioOf(files.preprocessor)
   const source = 'model' in start ? { source: fromRun(settings.out, start.model), sourceSha256: await sha256OfFile(weightsOf(start.model)) } : {}
   const lineage = { ...source, trainingDataSha256: inherited(corpora.sha256, opened?.model.config.cald) }
-  return run(settings, { student, files, lineage, teacher: undefined, guidance: undefined, vocabulary, audio, train: corpora.train, dev: corpora.dev }, context)
+  return run(settings, { student, files, lineage, guidance: undefined, teacher: undefined, source: undefined, waypoints: [], vocabulary, audio, train: corpora.train, dev: corpora.dev }, context)
 }
 
 const audioOf = (preprocessor: unknown): ReadyModel['audio'] => {
@@ -117,13 +121,28 @@ const audioOf = (preprocessor: unknown): ReadyModel['audio'] => {
 
 const existing = ({ model, vocabulary }: ReadyModel): { student: SpeechModel; vocabulary: Vocabulary; files: TrainingRequest['files'] } => ({ student: model, vocabulary, files: model.folder })
 
+/** The snapshots of a teacher's training, oldest first: in the folder named, else in that of the run that made the teacher. */
+const findWaypoints = async ({ teacher, waypoints }: ConvertSettings): Promise<Waypoint[]> => {
+  const folder = waypoints ?? join(dirname(resolve(teacher)), 'waypoints')
+  const names = await readdir(folder).catch((error: unknown) => {
+    throw new MissingFileError(`--waypoint-models: expected a folder of snapshots, ${folder}, found ${messageOf(error)}`)
+  })
+  return names
+    .filter((name) => /^update-\d+$/.test(name))
+    .sort()
+    .map((name) => ({ update: Number(name.slice('update-'.length)), path: join(folder, name), open: () => openModel(join(folder, name)) }))
+}
+
 /** Converts a transformer into a BiMamba2 student: attention layers are replaced, everything else kept and fine-tuned. */
 export const convert = async (settings: ConvertSettings, context: JobContext): Promise<TrainingSummary> => {
   const teacher = await openReadyModel(settings.teacher)
   if (!settings.resume) await requireEmptyFolder(settings.out)
-  const guided = settings.guidance.guidance === 'target'
-  const startPath = guided ? settings.teacher : settings.source ?? (await recordedSource(settings.teacher, teacher.model.config.cald))
-  const start = guided ? teacher : await openReadyModel(startPath)
+  const parsed = guidanceSchema.safeParse(settings.guidance)
+  if (!parsed.success) throw new UsageError(`${parsed.error.issues[0]!.path.join('.')}: ${parsed.error.issues[0]!.message}`)
+  const { guidance } = parsed.data
+  const fromTeacher = guidanceWays[guidance].startsFrom === 'teacher'
+  const startPath = fromTeacher ? settings.teacher : settings.source ?? (await recordedSource(settings.teacher, teacher.model.config.cald))
+  const start = fromTeacher ? teacher : await openReadyModel(startPath)
   requireFit(start.vocabulary, teacher.vocabulary.size, `${startPath}/vocab.json`)
   const student = studentFrom(start.model, settings.mixer, settings.training.seed)
   const corpora = await readCorpora(settings)
@@ -131,7 +150,7 @@ export const convert = async (settings: ConvertSettings, context: JobContext): P
     teacher: fromRun(settings.out, settings.teacher),
     teacherSha256: await sha256OfFile(weightsOf(settings.teacher)),
     startSha256: await sha256OfFile(weightsOf(startPath)),
-    guidance: settings.guidance.guidance,
+    guidance,
     trainingDataSha256: inherited(corpora.sha256, teacher.model.config.cald, start.model.config.cald),
   }
   return run(
@@ -140,8 +159,10 @@ export const convert = async (settings: ConvertSettings, context: JobContext): P
       student,
       files: start.model.folder,
       lineage,
-      teacher: guided ? teacher.model : undefined,
-      guidance: guided ? settings.guidance : undefined,
+      guidance: parsed.data,
+      teacher: teacher.model,
+      source: start.model,
+      waypoints: guidance === 'waypoint' ? await findWaypoints(settings) : [],
       vocabulary: start.vocabulary,
       audio: start.audio,
       train: corpora.train,

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { UsageError } from '../../errors.ts'
 import { convert, finetune, type TrainingSummary } from '../../jobs/index.ts'
-import { mixerOf, textOf, trainingOf, withConversion, withTraining, type ConvertFlags, type TrainingFlags } from '../options.ts'
+import { guidanceOf, mixerOf, textOf, trainingOf, withConversion, withTraining, type ConvertFlags, type TrainingFlags } from '../options.ts'
 import { percent } from '../../report/index.ts'
 import { present } from '../present.ts'
 
@@ -36,7 +36,8 @@ export const addTrainingCommands = (program: Command): void => {
             resume: flags.resume === true,
             text: textOf(flags),
             training: trainingOf(flags, true),
-            guidance: { guidance: flags.guidance, layerwiseWeight: flags.layerwiseWeight, outputWeight: flags.outputWeight },
+            guidance: guidanceOf(flags),
+            waypoints: flags.waypointModels,
             mixer: mixerOf(flags),
           },
           context,

@@ -1,0 +1,22 @@
+import { UsageError } from '../../errors.ts'
+import { FrozenTeacher, type GuidanceWay } from './way.ts'
+
+export const hybrid: GuidanceWay = {
+  startsFrom: 'teacher',
+  when: 'Choose it when the student should leave the transformer’s ways once it stands: target guidance up to an update, the task alone (or with β) from there.',
+  open: (classroom) => {
+    const { layerwiseWeight, outputWeight, switchUpdate, keepOutput } = classroom.guidance
+    if (switchUpdate === undefined) throw new UsageError('--switch: expected the update at which hybrid guidance lets go, found none')
+    const teacher = new FrozenTeacher(classroom, classroom.teacher!)
+    const after = keepOutput ? outputWeight : 0
+    return {
+      enter: (update) => Promise.resolve(update === switchUpdate ? { teacher: after > 0 ? 'outputs only' : 'none', model: undefined } : undefined),
+      teach: (update, batch, features) => {
+        if (update < switchUpdate) return teacher.teach(batch, features, { layerwiseWeight, outputWeight })
+        return after > 0 ? teacher.teach(batch, features, { layerwiseWeight: 0, outputWeight: after }) : Promise.resolve(undefined)
+      },
+      state: {},
+      dispose: () => teacher.dispose(),
+    }
+  },
+}

@@ -1,0 +1,16 @@
+import { FrozenTeacher, type GuidanceWay } from './way.ts'
+
+export const target: GuidanceWay = {
+  startsFrom: 'teacher',
+  when: 'Choose it first: the student starts from the fine-tuned transformer and follows it to the end.',
+  open: (classroom) => {
+    const { layerwiseWeight, outputWeight } = classroom.guidance
+    const teacher = new FrozenTeacher(classroom, classroom.teacher!)
+    return {
+      enter: () => Promise.resolve(undefined),
+      teach: (_, batch, features) => teacher.teach(batch, features, { layerwiseWeight, outputWeight }),
+      state: {},
+      dispose: () => teacher.dispose(),
+    }
+  },
+}

@@ -1,0 +1,59 @@
+import { DivergedError, UsageError } from '../../errors.ts'
+import { AdamW } from '../optimiser/adamw.ts'
+import { clipScale, gradientNorm } from '../optimiser/clip.ts'
+import { scheduleOf, segmentsOf } from '../optimiser/fromSettings.ts'
+import { learningRate } from '../optimiser/schedule.ts'
+import { accumulateGradient } from '../objective.ts'
+import { disposePass, forwardPass } from '../passes.ts'
+import { withRegularisation } from '../regularisation.ts'
+import { drawnMasks, StageRunner } from '../runner.ts'
+import { requireSameFrontend, type GuidanceWay } from './way.ts'
+
+export const trajectory: GuidanceWay = {
+  startsFrom: 'source',
+  when: 'Choose it when there is only a pretrained transformer: a copy of it is fine-tuned beside the student, which follows it all the way.',
+  open: ({ device, guidance, training, student, source, stages }) => {
+    if (source === undefined) throw new UsageError('--source: expected a pretrained transformer for trajectory guidance, found none')
+    if (training.freezeFrontend) requireSameFrontend(student, source)
+    const { layerwiseWeight, outputWeight, teacherEvery } = guidance
+    const teacher = { ...source, config: withRegularisation(source.config, training), parameters: source.parameters.slice() }
+    const learning = new StageRunner(device, teacher, { ...stages, training: true })
+    const watching = new StageRunner(device, teacher, { ...stages, training: false })
+    const optimiser = new AdamW(teacher.layout.size)
+    const gradient = new Float32Array(teacher.layout.size)
+    const segments = segmentsOf(teacher, training)
+    const schedule = scheduleOf(training)
+    return {
+      enter: () => Promise.resolve(undefined),
+      teach: async (update, shared, sharedFeatures, normalisers) => {
+        // It learns in one of `teacherEvery` updates of the student, from the pass that guides there; in the others it is only watched.
+        const learns = update % teacherEvery === 0
+        const runner = learns ? learning : watching
+        const batch = { ...shared, masks: drawnMasks({ seed: training.seed, update }, 'teacher.') }
+        const own = batch.features === undefined ? await runner.frontend(batch.audio!) : undefined
+        const pass = await forwardPass(device, runner, own ?? sharedFeatures, batch)
+        return {
+          pass,
+          layerwiseWeight,
+          outputWeight,
+          close: async () => {
+            if (learns) {
+              gradient.fill(0)
+              await accumulateGradient(runner, pass, undefined, batch, normalisers, gradient, !training.freezeFrontend)
+              const norm = gradientNorm([gradient])
+              if (!Number.isFinite(norm)) throw new DivergedError(`update ${update + 1}: expected a finite gradient of the teacher that is trained beside the student, found ${norm}`)
+              optimiser.step(teacher.parameters, gradient, { learningRate: learningRate(schedule, update), update: update / teacherEvery + 1, gradientScale: clipScale(norm, training.clipNorm), segments })
+            }
+            disposePass(pass)
+            own?.dispose()
+          },
+        }
+      },
+      state: { teacherParameters: teacher.parameters, teacherFirstMoment: optimiser.state.firstMoment, teacherSecondMoment: optimiser.state.secondMoment },
+      dispose: async () => {
+        await learning.dispose()
+        await watching.dispose()
+      },
+    }
+  },
+}

@@ -1,0 +1,29 @@
+import { UsageError } from '../../errors.ts'
+import { FrozenTeacher, type GuidanceWay, type Waypoint } from './way.ts'
+
+/** The next snapshot ahead of an update, or the last one behind them all. */
+export const waypointAhead = (waypoints: readonly Waypoint[], update: number): Waypoint => waypoints.find((waypoint) => waypoint.update > update) ?? waypoints.at(-1)!
+
+export const waypoint: GuidanceWay = {
+  startsFrom: 'source',
+  when: 'Choose it when snapshots of the transformer’s own fine-tuning exist: the student starts from the source and follows them one after the other.',
+  open: (classroom) => {
+    const { waypoints, guidance } = classroom
+    if (waypoints.length === 0) throw new UsageError('--waypoint-models: expected snapshots of the teacher’s training (cald finetune --waypoints keeps them), found none')
+    const { layerwiseWeight, outputWeight } = guidance
+    let current: { from: Waypoint; teacher: FrozenTeacher } | undefined
+    return {
+      enter: async (update) => {
+        const next = waypointAhead(waypoints, update)
+        if (current?.from === next) return undefined
+        await current?.teacher.dispose()
+        const model = await next.open()
+        current = { from: next, teacher: new FrozenTeacher(classroom, model) }
+        return { teacher: next.path, model }
+      },
+      teach: (_, batch, features) => current!.teacher.teach(batch, features, { layerwiseWeight, outputWeight }),
+      state: {},
+      dispose: async () => current?.teacher.dispose(),
+    }
+  },
+}

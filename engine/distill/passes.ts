@@ -1,0 +1,66 @@
+import { float32, type Device, type DeviceTensor, type HostTensor } from '../runtime/index.ts'
+import type { SpeechBatch } from '../models/index.ts'
+import type { BatchContext, Guide, StageRunner } from './runner.ts'
+
+/** What a forward pass over the stages leaves behind, for its backward pass and for those it teaches. */
+export interface Pass {
+  /** [batch, time, channels] of the frontend; whoever made the pass owns it. */
+  readonly features: DeviceTensor
+  /** The encoder's input and the output of each layer: N + 1. */
+  readonly inputs: readonly DeviceTensor[]
+  /** The last hidden state, behind the final norm where there is one. */
+  readonly last: DeviceTensor
+  /** [batch, time, vocab_size]. */
+  readonly logits: Float32Array
+}
+
+/** Runs the projection, the layers and the head over a frontend's features. */
+export const forwardPass = async (device: Device, runner: StageRunner, features: DeviceTensor, batch: BatchContext): Promise<Pass> => {
+  const inputs = [await runner.projection(features, batch)]
+  for (let i = 0; i < runner.layers; i++) inputs.push(await runner.layer(i, inputs[i]!, batch))
+  const { hidden, logits } = await runner.head(inputs[runner.layers]!, batch)
+  const { data } = await device.read(logits)
+  logits.dispose()
+  return { features, inputs, last: hidden, logits: data as Float32Array }
+}
+
+/** The N hidden states that the layerwise loss compares: the outputs of the layers, the last one behind the final norm. */
+export const hiddenStates = ({ inputs, last }: Pass): DeviceTensor[] => [...inputs.slice(1, -1), last]
+
+/** Frees what a pass holds but its features. */
+export const disposePass = ({ inputs, last }: Pass): void => {
+  for (const tensor of [...inputs, last]) tensor.dispose()
+}
+
+/**
+ * Goes back over a pass, adds the gradient of every parameter to `gradient`, and returns the weighted alignment loss of each layer.
+ * `guides` has one guide a layer, or none; `audio` is there when the frontend is trained.
+ */
+export const backwardPass = async (
+  runner: StageRunner,
+  { features, inputs }: Pass,
+  dLogits: HostTensor,
+  batch: BatchContext,
+  gradient: Float32Array,
+  { guides, audio }: { guides: readonly Guide[] | undefined; audio: SpeechBatch | undefined },
+): Promise<number[]> => {
+  const { layers } = runner
+  const losses = new Array<number>(layers).fill(0)
+  let { dx, alignment } = await runner.headBackward(inputs[layers]!, dLogits, batch, gradient, guides?.[layers - 1])
+  losses[layers - 1] = alignment
+  for (let i = layers - 1; i >= 0; i--) {
+    const above = dx!
+    // The last layer's hidden state was compared in the head, behind the final norm.
+    ;({ dx, alignment } = await runner.layerBackward(i, inputs[i]!, above, batch, gradient, i < layers - 1 ? guides?.[i] : undefined))
+    if (i < layers - 1) losses[i] = alignment
+    above.dispose()
+  }
+  const { dx: dFeatures } = await runner.projectionBackward(features, dx!, batch, gradient)
+  dx!.dispose()
+  if (audio !== undefined) await runner.frontendBackward(audio, dFeatures!, gradient)
+  dFeatures?.dispose()
+  return losses
+}
+
+/** Gradient of the logits as the head's backward program takes it. */
+export const logitsGradient = (dLogits: Float32Array, { batch, frames }: Pick<BatchContext, 'batch' | 'frames'>, vocabularySize: number): HostTensor => float32(dLogits, [batch, frames, vocabularySize])

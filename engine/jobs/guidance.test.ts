@@ -1,0 +1,119 @@
+import { cp, readdir, readFile, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { openWorkshop, type Workshop } from '../cli/testing/command.ts'
+import type { GuidanceRequest, JobEvent, TrainingSettings } from '../contract/index.ts'
+import { InterruptedError, MissingFileError, UsageError } from '../errors.ts'
+import { convert, finetune, type TrainingSummary } from './index.ts'
+
+const training: TrainingSettings = {
+  updates: 8,
+  batchSeconds: 3,
+  schedule: { peak: 2e-3, warmupUpdates: 2, decay: 'linear', floor: 0 },
+  weightDecay: 0.01,
+  clipNorm: 1,
+  freezeFrontend: true,
+  evaluateEvery: 2,
+  seed: 5,
+  dropout: {},
+  specAugment: {},
+  featureCacheBytes: 2 ** 20,
+}
+const compute = { device: 'cpu', threads: 1 } as const
+const text = { case: 'auto', unknown: 'error' } as const
+const mixer = { expand: 1, dState: 4, dConv: 4, headdim: 8, ngroups: 1 }
+const weights = { layerwiseWeight: 2, outputWeight: 0.5 }
+
+let shop: Workshop
+/** A run that fine-tuned the workshop's model and kept a snapshot every three updates. */
+let teacherRun: string
+beforeAll(async () => {
+  shop = await openWorkshop()
+  teacherRun = join(shop.folder, 'teacher')
+  const data = { train: [shop.manifest], dev: [shop.manifest], text }
+  await finetune({ ...compute, ...data, start: { model: shop.model }, out: teacherRun, resume: false, training: { ...training, waypointEvery: 3 } }, { signal: new AbortController().signal, onEvent: () => undefined })
+})
+
+interface Run {
+  readonly summary: TrainingSummary
+  readonly events: JobEvent[]
+}
+
+const run = async (name: string, guidance: GuidanceRequest, { stopAfter = Infinity, resume = false, updates = 8 } = {}): Promise<Run> => {
+  const events: JobEvent[] = []
+  const abort = new AbortController()
+  const onEvent = (event: JobEvent): void => {
+    events.push(event)
+    if (event.kind === 'update' && event.update === stopAfter) abort.abort()
+  }
+  const data = { train: [shop.manifest], dev: [shop.manifest], text }
+  const settings = { ...compute, ...data, teacher: join(teacherRun, 'last'), source: undefined, guidance, mixer, out: join(shop.folder, name), resume, training: { ...training, updates } }
+  return { summary: await convert(settings, { signal: abort.signal, onEvent }), events }
+}
+
+const of = <K extends JobEvent['kind']>({ events }: Run, kind: K): Extract<JobEvent, { kind: K }>[] => events.filter((event): event is Extract<JobEvent, { kind: K }> => event.kind === kind)
+
+describe('waypoint guidance', () => {
+  it('follows the next snapshot ahead, says so, and evaluates each new teacher', async () => {
+    expect(await readdir(join(teacherRun, 'waypoints'))).toEqual(['update-00000003', 'update-00000006'])
+    const whole = await run('waypoint', { guidance: 'waypoint', ...weights })
+    const teachers = of(whole, 'teacher')
+    expect(teachers.map(({ update, teacher }) => [update, teacher.split('/').at(-1)])).toEqual([[1, 'update-00000003'], [4, 'update-00000006']])
+    for (const { wer, cer } of teachers) {
+      expect(wer).toBeGreaterThanOrEqual(0)
+      expect(cer).toBeGreaterThanOrEqual(0)
+    }
+    expect(of(whole, 'update').every(({ layerwise }) => layerwise! > 0)).toBe(true)
+  })
+
+  it('refuses a folder without snapshots', async () => {
+    const away = join(shop.folder, 'no-waypoints')
+    await cp(join(teacherRun, 'last'), join(away, 'last'), { recursive: true })
+    const settings = { ...compute, teacher: join(away, 'last'), source: shop.model, guidance: { guidance: 'waypoint', ...weights } as const, mixer, train: [shop.manifest], dev: [shop.manifest], text, out: join(shop.folder, 'never'), resume: false, training }
+    await expect(convert(settings, { signal: new AbortController().signal, onEvent: () => undefined })).rejects.toBeInstanceOf(MissingFileError)
+  })
+})
+
+describe('hybrid guidance', () => {
+  it('is target guidance up to the switch, and the task alone behind it', async () => {
+    const hybrid = await run('hybrid', { guidance: 'hybrid', ...weights, switchUpdate: 4 })
+    const target = await run('target', { guidance: 'target', ...weights })
+    expect(of(hybrid, 'teacher')).toEqual([{ kind: 'teacher', update: 5, teacher: 'none' }])
+    const [ours, theirs] = [of(hybrid, 'update'), of(target, 'update')]
+    for (let i = 0; i < 4; i++) expect(ours[i]!.loss).toBe(theirs[i]!.loss)
+    for (let i = 4; i < 8; i++) expect(ours[i]).toMatchObject({ loss: ours[i]!.ctc, layerwise: 0, output: 0, alignment: [] })
+    expect(theirs[7]!.layerwise).toBeGreaterThan(0)
+  })
+
+  it('may keep the output distillation, and wants to know when to switch', async () => {
+    const kept = await run('hybrid-kept', { guidance: 'hybrid', ...weights, switchUpdate: 2, keepOutput: true })
+    expect(of(kept, 'teacher')).toEqual([{ kind: 'teacher', update: 3, teacher: 'outputs only' }])
+    expect(of(kept, 'update')[7]).toMatchObject({ layerwise: 0 })
+    expect(of(kept, 'update')[7]!.output).toBeGreaterThan(0)
+    await expect(run('hybrid-never', { guidance: 'hybrid', ...weights })).rejects.toBeInstanceOf(UsageError)
+  })
+})
+
+describe('every way of guiding', () => {
+  const ways: GuidanceRequest[] = [
+    { guidance: 'unguided', ...weights },
+    { guidance: 'target', ...weights },
+    { guidance: 'trajectory', ...weights },
+    { guidance: 'trajectory', ...weights, teacherEvery: 3 },
+    { guidance: 'waypoint', ...weights },
+    { guidance: 'hybrid', ...weights, switchUpdate: 4 },
+  ]
+  it.each(ways)('resumes to the bits of a run that was never stopped: $guidance, teacher every $teacherEvery', async (guidance) => {
+    const name = `${guidance.guidance}-${guidance.teacherEvery ?? 1}`
+    const whole = await run(`${name}-whole`, guidance)
+    for (const stopAfter of [2, 3, 5]) {
+      const stopped = `${name}-stopped-${stopAfter}`
+      await expect(run(stopped, guidance, { stopAfter })).rejects.toBeInstanceOf(InterruptedError)
+      const resumed = await run(stopped, guidance, { resume: true })
+      expect(resumed.summary.stateSha256).toBe(whole.summary.stateSha256)
+      const [log, expected] = await Promise.all([stopped, `${name}-whole`].map(async (folder) => (await readFile(join(shop.folder, folder, 'metrics.jsonl'), 'utf8')).split('\n').filter((line) => line.includes('"teacher"'))))
+      expect(log).toEqual(expected)
+      await rm(join(shop.folder, stopped), { recursive: true })
+    }
+  })
+})
