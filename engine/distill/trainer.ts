@@ -77,7 +77,13 @@ class Trainer {
     const { config } = trained
     const options = { timeMask: config.mask_time_prob > 0, featureMask: config.mask_feature_prob > 0, frontendTrained: !settings.freezeFrontend }
     this.#student = new StageRunner(device, trained, { ...options, training: true })
-    this.#guide = guidance === undefined ? undefined : guidanceWays[guidance.guidance].open({ ...request, guidance, training: settings, stages: options })
+    this.#guide = guidance === undefined ? undefined : guidanceWays[guidance.guidance].open({
+            ...request,
+            guidance,
+            training: settings,
+            stages: options,
+            masks: (update) => drawnMasks({ seed: settings.seed, update }, 'teacher.'),
+          })
     this.#inference = this.#inferenceOf(student)
     this.#features = settings.freezeFrontend ? new FeatureStore(device, this.#student, request.audio, settings.featureCacheBytes) : undefined
     this.#optimiser = new AdamW(student.layout.size)

@@ -1,14 +1,13 @@
 import { afterAll, describe, expect, it } from 'vitest'
 import { readFixture, type FixtureTensor } from '../../fixtures/read.ts'
-import { layoutOf, parseWav2Vec2Config, viewOf, type SpeechModel } from '../models/index.ts'
+import { viewOf } from '../models/index.ts'
 import { openDevice } from '../runtime/index.ts'
 import { AdamW } from './optimiser/adamw.ts'
 import { clipScale, gradientNorm } from './optimiser/clip.ts'
 import { accumulateGradient, normalisersOf, type LossParts, type TrainingBatch } from './objective.ts'
 import { forwardPass } from './passes.ts'
 import { StageRunner } from './runner.ts'
-
-type Tensors = Record<string, FixtureTensor>
+import { modelOf, norm, type Tensors } from './testing/storedModel.ts'
 
 interface StepCase {
   name: string
@@ -44,16 +43,6 @@ const caseOf = (name: string): StepCase => {
 
 const device = openDevice('cpu', { threads: 2 })
 afterAll(() => device.dispose())
-
-const modelOf = (raw: Record<string, unknown>, weights: Tensors): SpeechModel => {
-  const mixer = raw.mixer === undefined ? {} : { mixer: { kind: 'biMamba2', ...(raw.mixer as object) } }
-  const config = parseWav2Vec2Config({ ...raw, ...mixer }, 'config.json')
-  const layout = layoutOf(config)
-  const parameters = new Float32Array(layout.size)
-  expect(layout.places.map(({ name }) => name).sort()).toEqual(Object.keys(weights).sort())
-  for (const place of layout.places) viewOf(parameters, place).set(weights[place.name]!.data)
-  return { config, layout, parameters }
-}
 
 /** The step of a case with its stored masks, ready to run as often as wanted; checks that every mask is used. */
 const prepare = (step: StepCase) => {
@@ -92,12 +81,6 @@ const prepare = (step: StepCase) => {
     return { parts, gradient }
   }
   return { model, batch, run }
-}
-
-const norm = (values: ArrayLike<number>): number => {
-  let total = 0
-  for (let i = 0; i < values.length; i++) total += values[i]! ** 2
-  return Math.sqrt(total)
 }
 
 describe('one training step matches PyTorch autograd', () => {

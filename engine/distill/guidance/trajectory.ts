@@ -6,13 +6,13 @@ import { learningRate } from '../optimiser/schedule.ts'
 import { accumulateGradient } from '../objective.ts'
 import { disposePass, forwardPass } from '../passes.ts'
 import { withRegularisation } from '../regularisation.ts'
-import { drawnMasks, StageRunner } from '../runner.ts'
+import { StageRunner } from '../runner.ts'
 import { requireSameFrontend, type GuidanceWay } from './way.ts'
 
 export const trajectory: GuidanceWay = {
   startsFrom: 'source',
   when: 'Choose it when there is only a pretrained transformer: a copy of it is fine-tuned beside the student, which follows it all the way.',
-  open: ({ device, guidance, training, student, source, stages }) => {
+  open: ({ device, guidance, training, student, source, stages, masks }) => {
     if (source === undefined) throw new UsageError('--source: expected a pretrained transformer for trajectory guidance, found none')
     if (training.freezeFrontend) requireSameFrontend(student, source)
     const { layerwiseWeight, outputWeight, teacherEvery } = guidance
@@ -29,7 +29,7 @@ export const trajectory: GuidanceWay = {
         // It learns in one of `teacherEvery` updates of the student, from the pass that guides there; in the others it is only watched.
         const learns = update % teacherEvery === 0
         const runner = learns ? learning : watching
-        const batch = { ...shared, masks: drawnMasks({ seed: training.seed, update }, 'teacher.') }
+        const batch = { ...shared, masks: masks(update) }
         const own = batch.features === undefined ? await runner.frontend(batch.audio!) : undefined
         const pass = await forwardPass(device, runner, own ?? sharedFeatures, batch)
         return {

@@ -4,7 +4,7 @@ import type { SpeechModel } from '../../models/index.ts'
 import type { Device, DeviceTensor } from '../../runtime/index.ts'
 import type { Lesson, Normalisers, TrainingBatch } from '../objective.ts'
 import { disposePass, forwardPass } from '../passes.ts'
-import { StageRunner } from '../runner.ts'
+import { StageRunner, type MaskSource } from '../runner.ts'
 import type { StageOptions } from '../stages.ts'
 
 /** A way of guiding. To add one, write a file like its neighbours and enter it in the table of index.ts. */
@@ -30,6 +30,8 @@ export interface Classroom {
   readonly waypoints: readonly Waypoint[]
   /** Options of a teacher's stages but `training`. */
   readonly stages: Omit<StageOptions, 'training'>
+  /** Dropout masks of a teacher that learns, by update. */
+  readonly masks: (update: number) => MaskSource
 }
 
 export interface Waypoint {
