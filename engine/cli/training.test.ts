@@ -86,6 +86,8 @@ describe('cald finetune and convert', () => {
     expect(evaluated.stderr).toContain('was trained on this data')
     expect(transcribed.code).toBe(1)
     expect(transcribed.stderr).toContain('gone.wav')
+    const compared = await cald('compare', '--models', `${shop.model},${student}`, '--data', shop.manifest, '--json')
+    expect(JSON.parse(compared.stdout)).toMatchObject({ models: [{ model: shop.model }, { model: student, wer, cer }], utterances: 8, wer: { confidence: 0.95 } })
     const page = join(shop.folder, 'report.html')
     const reported = await cald('report', join(shop.folder, 'target'), join(shop.folder, 'unguided'), '--out', page, '--json')
     expect(JSON.parse(reported.stdout)).toEqual({ report: page, runs: 2 })

@@ -1,4 +1,5 @@
 /** What a model's output is worth, and what it costs: greedy CTC decoding, word and character error rates, latency and memory. */
 export { median, repeated, type LatencyFailure, type LatencyPoint } from './benchmark.ts'
+export { pairedBootstrap, type PairedDifference, type PairedErrors } from './bootstrap.ts'
 export { greedyDecode } from './greedy.ts'
 export { align, charactersOf, ErrorTally, TranscriptTally, wordsOf, type AlignedPair, type Alignment, type ErrorCounts } from './wordErrors.ts'

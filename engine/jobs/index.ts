@@ -1,6 +1,7 @@
 /** Everything the product can do, each as one function (settings, { signal, onEvent }) → result. Front ends only adapt these. */
 export type { JobContext } from './context.ts'
 export { benchmark, type Benchmark, type BenchmarkSettings } from './benchmark.ts'
+export { compare, type Comparison } from './compare.ts'
 export { demo, type DemoResult } from './demo.ts'
 export { report } from './report.ts'
 export { evaluate, type Evaluation, type EvaluateSettings } from './evaluate.ts'

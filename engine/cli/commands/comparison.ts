@@ -1,7 +1,8 @@
 import type { Command } from 'commander'
-import { benchmark, demo, report, type Benchmark, type DemoResult } from '../../jobs/index.ts'
+import { UsageError } from '../../errors.ts'
+import { benchmark, compare, demo, report, type Benchmark, type Comparison, type DemoResult } from '../../jobs/index.ts'
 import { mebibytes, percent } from '../../report/index.ts'
-import { count, countOrZero, durations, withCompute, type ComputeFlags } from '../options.ts'
+import { count, countOrZero, durations, positive, textOf, withCompute, withText, type ComputeFlags, type TextFlags } from '../options.ts'
 import { present } from '../present.ts'
 
 /** Columns as wide as their widest cell; the first aligned left, the others right. */
@@ -10,6 +11,9 @@ const table = (rows: readonly (readonly string[])[]): string => {
   return rows.map((row) => row.map((cell, column) => (column === 0 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!))).join('  ')).join('\n')
 }
 
+/** Folders separated by spaces or commas. */
+const foldersOf = (names: readonly string[]): string[] => names.flatMap((name) => name.split(','))
+
 const latencyInWords = ({ points, failures }: Benchmark, nameOf: (model: string) => string): string =>
   [
     table([
@@ -17,6 +21,15 @@ const latencyInWords = ({ points, failures }: Benchmark, nameOf: (model: string)
       ...points.map(({ model, duration, latency, peakBytes }) => [nameOf(model), `${duration} s`, `${latency.toFixed(3)} s`, (latency / duration).toFixed(4), mebibytes(peakBytes)]),
     ]),
     ...failures.map(({ model, duration, error }) => `${nameOf(model)} at ${duration} s: ${error}`),
+  ].join('\n')
+
+const signed = (fraction: number): string => `${fraction > 0 ? '+' : ''}${percent(fraction)}`
+
+const comparisonInWords = ({ models, utterances, wer, disagreements }: Comparison): string =>
+  [
+    table([['', 'WER', 'CER', 'real-time factor'], ...models.map(({ model, wer: own, cer, realTimeFactor }) => [model, percent(own), percent(cer), realTimeFactor.toFixed(4)])]),
+    `difference ${signed(wer.difference)} (${100 * wer.confidence} % interval ${signed(wer.low)} to ${signed(wer.high)}, paired bootstrap over ${utterances} utterances)`,
+    ...disagreements.flatMap(({ id, reference, hypotheses, errors }) => ['', id, `  said    ${reference}`, ...hypotheses.map((hypothesis, i) => `  ${i === 0 ? 'first ' : 'second'}  ${hypothesis} (${errors[i]} errors)`)]),
   ].join('\n')
 
 const demoInWords = ({ updates, models, unguided, latency, report: page, student, seconds }: DemoResult): string => {
@@ -47,6 +60,17 @@ export const addComparisonCommands = (program: Command): void => {
       if (shortfalls.length > 0) process.exitCode = 1
     })
 
+  withText(withCompute(program.command('compare').description('compare two models on the same data: difference of their WER with its interval, and where they disagree')))
+    .requiredOption('--models <folders...>', 'the two models')
+    .requiredOption('--data <manifest>', 'a JSONL manifest or a corpus folder')
+    .option('--batch-seconds <s>', 'padded audio in one batch, in seconds', positive, 60)
+    .option('--disagreements <n>', 'most utterances to list', countOrZero, 10)
+    .action(async ({ models: names, ...flags }: ComputeFlags & TextFlags & { models: string[]; data: string; batchSeconds: number; disagreements: number }) => {
+      const [first, second, ...others] = foldersOf(names)
+      if (first === undefined || second === undefined || others.length > 0) throw new UsageError(`--models: expected two models, found ${names.join(' ')}`)
+      await present(flags.json, (context) => compare({ ...flags, models: [first, second], text: textOf(flags) }, context), comparisonInWords)
+    })
+
   program
     .command('report')
     .description('compare runs on one self-contained HTML page')
@@ -63,7 +87,7 @@ export const addComparisonCommands = (program: Command): void => {
     .option('--repeats <n>', 'transcriptions of each length, after one that is not counted', count, 3)
     .option('--recording <file>', 'a WAV to repeat to each length (default: noise)')
     .action(async (flags: ComputeFlags & { models: string[]; durations: number[]; repeats: number; recording?: string }) => {
-      const models = flags.models.flatMap((names) => names.split(','))
+      const models = foldersOf(flags.models)
       await present(flags.json, (context) => benchmark({ ...flags, models, recording: flags.recording }, context), (result) => latencyInWords(result, (model) => model))
     })
 }
