@@ -9,7 +9,7 @@ const number = (accepts: (value: number) => boolean, expected: string) => (text:
 }
 export const positive = number((value) => value > 0 && Number.isFinite(value), 'a number above 0')
 const notNegative = number((value) => value >= 0 && Number.isFinite(value), 'a number of 0 or more')
-export const durations = (text: string): number[] => text.split(',').map(positive)
+export const positives = (text: string): number[] => text.split(',').map(positive)
 export const count = number((value) => Number.isInteger(value) && value > 0, 'a whole number above 0')
 export const countOrZero = number((value) => Number.isInteger(value) && value >= 0, 'a whole number of 0 or more')
 const fraction = number((value) => value >= 0 && value < 1, 'a fraction from 0 to below 1')
@@ -58,6 +58,7 @@ export interface TrainingFlags extends ComputeFlags, TextFlags {
   freezeFrontend?: true
   trainFrontend?: true
   dropout?: number
+  speeds: number[]
   maskTimeProb?: number
   maskTimeLength?: number
 }
@@ -82,6 +83,7 @@ export const withTraining = (command: Command, { lr }: { lr: number }): Command 
     .option('--freeze-frontend', 'keep the convolutional frontend and cache its features')
     .option('--train-frontend', 'train the convolutional frontend too')
     .option('--dropout <p>', "every dropout probability (default: the model's)", fraction)
+    .option('--speeds <factors>', 'speeds at which every training utterance is heard, separated by commas', positives, [1])
     .option('--mask-time-prob <p>', "share of frames that SpecAugment hides (default: the model's)", fraction)
     .option('--mask-time-length <frames>', "length of SpecAugment's spans (default: the model's)", count)
 
@@ -103,6 +105,7 @@ export const trainingOf = (flags: TrainingFlags, frozenByDefault: boolean): Trai
       ...(flags.maskTimeProb === undefined ? {} : { timeProbability: flags.maskTimeProb }),
       ...(flags.maskTimeLength === undefined ? {} : { timeLength: flags.maskTimeLength }),
     },
+    speeds: flags.speeds,
     featureCacheBytes: 2 ** 31,
   }
 }

@@ -35,6 +35,7 @@ export const trainingSchema = z.strictObject({
     .partial()
     .default({})
     .describe('SpecAugment spans; default: those of the model'),
+  speeds: z.array(z.number().min(0.5).max(2)).min(1).default([1]).describe('speeds at which every training utterance is heard'),
   featureCacheBytes: z.int().nonnegative().default(2 ** 31).describe('memory for cached frontend features, in bytes'),
 })
 export type TrainingSettings = z.infer<typeof trainingSchema>

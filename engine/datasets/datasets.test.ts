@@ -6,7 +6,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { wav } from '../audio/testing/wav.ts'
 import { AudioError, ManifestError, MissingFileError, VocabularyError } from '../errors.ts'
-import { batchStream, BatchLoader, checkRecordings, epochBatches, loadBatch, readCorpus, requireFit, requireTexts, sortedBatches, Vocabulary } from './index.ts'
+import { atSpeeds, batchStream, BatchLoader, checkRecordings, epochBatches, loadBatch, readCorpus, requireFit, requireTexts, sortedBatches, Vocabulary } from './index.ts'
 
 const corpus = async (lines: readonly string[], files: Record<string, Uint8Array> = {}): Promise<string> => {
   const folder = await mkdtemp(join(tmpdir(), 'cald-datasets-'))
@@ -49,6 +49,29 @@ describe('readCorpus', () => {
     const utterances = (await readCorpus(path)).slice(0, 5)
     const { lengths } = await loadBatch(utterances, { samplingRate: 16000, normalise: true })
     utterances.forEach(({ duration }, i) => expect(Math.abs(lengths[i]! / 16000 - duration)).toBeLessThan(2e-4))
+  })
+})
+
+describe('atSpeeds', () => {
+  it('hears each utterance at each speed: its length, its pitch, its stretch', async () => {
+    const folder = await corpus(['{"audio_filepath": "a.wav"}', '{"audio_filepath": "a.wav", "offset": 0.5, "duration": 0.5}'], { 'a.wav': wav(2, 400) })
+    const utterances = atSpeeds(await readCorpus(folder), [1, 0.8, 1.25])
+    expect(utterances.map(({ id, duration }) => [id, duration])).toEqual([
+      ['a.wav', 2], ['a.wav#0.5', 0.5],
+      ['a.wav@0.8', 2.5], ['a.wav#0.5@0.8', 0.625],
+      ['a.wav@1.25', 1.6], ['a.wav#0.5@1.25', 0.4],
+    ])
+    const options = { samplingRate: 16000, normalise: false }
+    const { audio, lengths } = await loadBatch(utterances, options)
+    utterances.forEach(({ duration }, i) => expect(lengths[i]! / 16000).toBeCloseTo(duration, 3))
+    // Zero crossings a second grow with the speed.
+    const width = audio.length / utterances.length
+    const crossings = (row: number): number => {
+      const samples = audio.subarray(row * width, row * width + lengths[row]!)
+      return samples.reduce((count, value, i) => count + Number(i > 0 && value > 0 !== samples[i - 1]! > 0), 0) / (lengths[row]! / 16000)
+    }
+    expect(crossings(2) / crossings(0)).toBeCloseTo(0.8, 2)
+    expect(crossings(4) / crossings(0)).toBeCloseTo(1.25, 2)
   })
 })
 

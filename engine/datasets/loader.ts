@@ -1,5 +1,6 @@
 import { normaliseAudio, readRecording } from '../audio/index.ts'
 import type { Utterance } from './manifest.ts'
+import { rateAtSpeed } from './speed.ts'
 
 export interface LoadOptions {
   /** Hz that recordings are brought to. */
@@ -17,8 +18,8 @@ export interface AudioBatch {
 }
 
 /** The samples of one utterance as a model wants them. */
-export const loadUtterance = async ({ audioPath, offset, duration }: Utterance, { samplingRate, normalise }: LoadOptions): Promise<Float32Array> => {
-  const samples = await readRecording(audioPath, samplingRate, offset === undefined ? {} : { offset, duration })
+export const loadUtterance = async ({ audioPath, offset, duration, speed = 1 }: Utterance, { samplingRate, normalise }: LoadOptions): Promise<Float32Array> => {
+  const samples = await readRecording(audioPath, rateAtSpeed(samplingRate, speed), offset === undefined ? {} : { offset, duration: duration * speed })
   return normalise ? normaliseAudio(samples) : samples
 }
 

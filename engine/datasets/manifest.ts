@@ -9,8 +9,10 @@ export interface Utterance {
   /** The path as the manifest writes it, with #offset when there is one. */
   readonly id: string
   readonly audioPath: string
-  /** Seconds; read from the recording when the manifest does not say. */
+  /** Seconds as it is heard; read from the recording when the manifest does not say. */
   readonly duration: number
+  /** How fast the recording is played; as it is when absent. */
+  readonly speed?: number
   readonly offset: number | undefined
   readonly text: string | undefined
   readonly speaker: string | undefined

@@ -61,4 +61,4 @@ export class FeatureStore {
   }
 }
 
-const keyOf = ({ audioPath, offset, duration }: Utterance): string => `${audioPath}#${offset ?? 0}+${duration}`
+const keyOf = ({ audioPath, offset, duration, speed }: Utterance): string => `${audioPath}#${offset ?? 0}+${duration}@${speed ?? 1}`

@@ -73,6 +73,7 @@ const trainingSettings = (updates: number, learningRate: number, seed: number): 
   seed,
   dropout: {},
   specAugment: {},
+  speeds: [1],
   featureCacheBytes: 2 ** 30,
 })
 

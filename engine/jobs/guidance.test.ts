@@ -17,6 +17,7 @@ const training: TrainingSettings = {
   seed: 5,
   dropout: {},
   specAugment: {},
+  speeds: [1],
   featureCacheBytes: 2 ** 20,
 }
 const compute = { device: 'cpu', threads: 1 } as const

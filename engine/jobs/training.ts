@@ -3,7 +3,7 @@ import { dirname, join, resolve } from 'node:path'
 import { parsePreprocessor } from '../audio/index.ts'
 import { readJson, requireEmptyFolder, sha256OfFile } from '../checkpoint/index.ts'
 import { guidanceSchema, trainingSchema, type GuidanceRequest, type MixerSettings, type TextSettings, type TrainingSettings } from '../contract/index.ts'
-import { checkRecordings, readCorpus, requireFit, requireTexts, Vocabulary, type Utterance } from '../datasets/index.ts'
+import { atSpeeds, checkRecordings, readCorpus, requireFit, requireTexts, Vocabulary, type Utterance } from '../datasets/index.ts'
 import { guidanceWays, studentFrom, train, type Waypoint, type TrainingRequest, type TrainingResult } from '../distill/index.ts'
 import { ConfigError, messageOf, MissingFileError, UsageError } from '../errors.ts'
 import { createModel, openModel, parseWav2Vec2Config, type SpeechModel } from '../models/index.ts'
@@ -41,13 +41,13 @@ export interface TrainingSummary extends TrainingResult {
 }
 
 /** Both corpora, every transcript spelt and every recording opened, before anything is written. */
-const readCorpora = async (paths: Pick<Common, 'train' | 'dev'>): Promise<{ train: Utterance[]; dev: Utterance[]; sha256: string[] }> => {
+const readCorpora = async (paths: Common): Promise<{ train: Utterance[]; dev: Utterance[]; sha256: string[] }> => {
   const readAll = async (of: readonly string[]): Promise<Utterance[]> => (await Promise.all(of.map(readCorpus))).flat()
   const [train, dev] = [await readAll(paths.train), await readAll(paths.dev)]
   requireTexts([...train, ...dev])
   await checkRecordings([...train, ...dev])
   const manifests = [...new Set(train.map(({ manifest }) => manifest))]
-  return { train, dev, sha256: await Promise.all(manifests.map(sha256OfFile)) }
+  return { train: atSpeeds(train, paths.training.speeds), dev, sha256: await Promise.all(manifests.map(sha256OfFile)) }
 }
 
 const run = async (settings: Common, request: Omit<TrainingRequest, 'device' | 'settings' | 'text' | 'out' | 'resume'>, context: JobContext): Promise<TrainingSummary> => {

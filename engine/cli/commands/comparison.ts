@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { UsageError } from '../../errors.ts'
 import { benchmark, compare, demo, report, type Benchmark, type Comparison, type DemoResult } from '../../jobs/index.ts'
 import { mebibytes, percent } from '../../report/index.ts'
-import { count, countOrZero, durations, positive, textOf, withCompute, withText, type ComputeFlags, type TextFlags } from '../options.ts'
+import { count, countOrZero, positive, positives, textOf, withCompute, withText, type ComputeFlags, type TextFlags } from '../options.ts'
 import { present } from '../present.ts'
 
 /** Columns as wide as their widest cell; the first aligned left, the others right. */
@@ -83,7 +83,7 @@ export const addComparisonCommands = (program: Command): void => {
 
   withCompute(program.command('benchmark').description('measure latency and memory of models over lengths of audio'))
     .requiredOption('--models <folders...>', 'the models')
-    .option('--durations <seconds>', 'lengths, separated by commas', durations, [10, 60, 300])
+    .option('--durations <seconds>', 'lengths, separated by commas', positives, [10, 60, 300])
     .option('--repeats <n>', 'transcriptions of each length, after one that is not counted', count, 3)
     .option('--recording <file>', 'a WAV to repeat to each length (default: noise)')
     .action(async (flags: ComputeFlags & { models: string[]; durations: number[]; repeats: number; recording?: string }) => {
