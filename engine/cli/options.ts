@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { InvalidArgumentError, Option, type Command } from 'commander'
-import { guidanceNames, type GuidanceName, type GuidanceRequest, type MixerSettings, type TextSettings, type TrainingSettings } from '../contract/index.ts'
+import { guidanceNames, type GuidanceName, type GuidanceInput, type MixerSettings, type TextSettings, type TrainingInput, type TrainingSettings } from '../contract/index.ts'
 
 const number = (accepts: (value: number) => boolean, expected: string) => (text: string): number => {
   const value = Number(text)
@@ -46,6 +46,7 @@ export interface TrainingFlags extends ComputeFlags, TextFlags {
   resume?: true
   steps: number
   batchSeconds: number
+  microBatches: number
   lr: number
   warmup?: number
   decay: TrainingSettings['schedule']['decay']
@@ -53,6 +54,9 @@ export interface TrainingFlags extends ComputeFlags, TextFlags {
   weightDecay: number
   clip: number
   evaluateEvery: number
+  keepCheckpoints: number
+  patience?: number
+  skipNonFinite: number
   waypoints?: number
   seed: number
   freezeFrontend?: true
@@ -70,7 +74,8 @@ export const withTraining = (command: Command, { lr }: { lr: number }): Command 
     .requiredOption('--out <folder>', 'new folder for the run: models, checkpoints, metrics')
     .option('--resume', 'go on from the newest checkpoint in --out')
     .option('--steps <n>', 'updates', count, 1000)
-    .option('--batch-seconds <s>', 'padded audio in one update, in seconds', positive, 60)
+    .option('--batch-seconds <s>', 'padded audio in one micro-batch, in seconds', positive, 60)
+    .option('--micro-batches <n>', 'micro-batches whose gradients make one update', count, 1)
     .option('--lr <rate>', 'peak learning rate', positive, lr)
     .option('--warmup <n>', 'updates over which the learning rate rises from 0 (default: a tenth of --steps)', countOrZero)
     .addOption(new Option('--decay <kind>', 'how the learning rate falls after the warm-up').choices(['none', 'linear', 'cosine', 'exponential']).default('linear'))
@@ -78,6 +83,9 @@ export const withTraining = (command: Command, { lr }: { lr: number }): Command 
     .option('--weight-decay <rate>', 'decoupled weight decay of matrices and kernels', notNegative, 0.005)
     .option('--clip <norm>', 'largest global gradient norm', positive, 1)
     .option('--evaluate-every <n>', 'updates between evaluations and checkpoints', count, 250)
+    .option('--keep-checkpoints <n>', 'newest checkpoints that are kept', count, 2)
+    .option('--patience <n>', 'evaluations without a better WER after which the run ends (default: never)', count)
+    .option('--skip-non-finite <n>', 'updates that are not finite to skip before the run stops', countOrZero, 0)
     .option('--waypoints <n>', 'keep a snapshot of the model every so many updates, for waypoint guidance', count)
     .option('--seed <n>', 'seed of everything random', countOrZero, 1)
     .option('--freeze-frontend', 'keep the convolutional frontend and cache its features')
@@ -88,16 +96,20 @@ export const withTraining = (command: Command, { lr }: { lr: number }): Command 
     .option('--mask-time-length <frames>', "length of SpecAugment's spans (default: the model's)", count)
 
 /** The settings that flags describe; `frozenByDefault` when neither --freeze-frontend nor --train-frontend is given. */
-export const trainingOf = (flags: TrainingFlags, frozenByDefault: boolean): TrainingSettings => {
+export const trainingOf = (flags: TrainingFlags, frozenByDefault: boolean): TrainingInput => {
   const { steps, lr, dropout: p } = flags
   return {
     updates: steps,
     batchSeconds: flags.batchSeconds,
+    microBatches: flags.microBatches,
     schedule: { peak: lr, warmupUpdates: flags.warmup ?? Math.floor(steps / 10), decay: flags.decay, floor: flags.lrFloor ?? lr / 100 },
     weightDecay: flags.weightDecay,
     clipNorm: flags.clip,
     freezeFrontend: flags.trainFrontend === true ? false : (flags.freezeFrontend ?? frozenByDefault),
     evaluateEvery: flags.evaluateEvery,
+    keepCheckpoints: flags.keepCheckpoints,
+    patience: flags.patience,
+    skipNonFinite: flags.skipNonFinite,
     waypointEvery: flags.waypoints,
     seed: flags.seed,
     dropout: p === undefined ? {} : { hidden: p, activation: p, attention: p, featureProjection: p, final: p },
@@ -138,7 +150,7 @@ export const withConversion = (command: Command): Command =>
     .option('--headdim <n>', 'width of a Mamba2 head', count, 64)
     .option('--d-state <n>', 'state size of Mamba2', count, 128)
 
-export const guidanceOf = ({ guidance, layerwiseWeight, outputWeight, teacherEvery, switch: switchUpdate, keepOutput }: ConvertFlags): GuidanceRequest => ({
+export const guidanceOf = ({ guidance, layerwiseWeight, outputWeight, teacherEvery, switch: switchUpdate, keepOutput }: ConvertFlags): GuidanceInput => ({
   guidance,
   layerwiseWeight,
   outputWeight,

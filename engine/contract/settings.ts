@@ -16,12 +16,16 @@ export const scheduleSchema = z.strictObject({
 /** What fine-tuning and conversion share. */
 export const trainingSchema = z.strictObject({
   updates: count.describe('updates in all'),
-  batchSeconds: seconds.describe('padded audio in one update, in seconds'),
+  batchSeconds: seconds.describe('padded audio in one micro-batch, in seconds'),
+  microBatches: count.default(1).describe('micro-batches whose gradients make one update'),
   schedule: scheduleSchema,
   weightDecay: z.number().nonnegative().describe('decoupled weight decay of matrices and kernels'),
   clipNorm: z.number().positive().describe('largest global norm of a gradient'),
   freezeFrontend: z.boolean().describe('keep the convolutional frontend as it is and cache its features'),
   evaluateEvery: count.describe('updates between evaluations and checkpoints'),
+  keepCheckpoints: count.default(2).describe('newest checkpoints that are kept'),
+  patience: count.optional().describe('evaluations without a better WER after which the run ends; default: never'),
+  skipNonFinite: z.int().nonnegative().default(0).describe('updates of a loss or gradient that is not finite that are skipped before the run stops'),
   waypointEvery: count.optional().describe('updates between snapshots that are kept, for waypoint guidance; default: none'),
   seed: z.int().nonnegative(),
   /** Regularisation; where absent, the model's config.json decides. */
@@ -39,6 +43,8 @@ export const trainingSchema = z.strictObject({
   featureCacheBytes: z.int().nonnegative().default(2 ** 31).describe('memory for cached frontend features, in bytes'),
 })
 export type TrainingSettings = z.infer<typeof trainingSchema>
+/** Training settings as a caller writes them down: what has a default may be left out. */
+export type TrainingInput = z.input<typeof trainingSchema>
 export type ScheduleSettings = z.infer<typeof scheduleSchema>
 
 export const guidanceNames = ['unguided', 'target', 'trajectory', 'waypoint', 'hybrid'] as const
@@ -54,8 +60,8 @@ export const guidanceSchema = z.strictObject({
   keepOutput: z.boolean().default(false).describe('hybrid: whether the output distillation goes on behind the switch'),
 })
 export type GuidanceSettings = z.infer<typeof guidanceSchema>
-/** Guidance as a caller writes it down: what has a default may be left out. */
-export type GuidanceRequest = z.input<typeof guidanceSchema>
+/** The same for guidance. */
+export type GuidanceInput = z.input<typeof guidanceSchema>
 
 export const mixerSchema = z.strictObject({ expand: count, dState: count, dConv: count, headdim: count, ngroups: count })
 export type MixerSettings = z.infer<typeof mixerSchema>

@@ -13,11 +13,14 @@ export interface TrainingState {
   /** What a way of guiding changes besides, by name. */
   readonly guide: Readonly<Record<string, Float32Array>>
   best: { update: number; wer: number; cer: number } | undefined
+  /** Updates that were not finite and changed nothing. */
+  skipped: number
 }
 
 interface Progress {
   readonly update: number
   readonly best: TrainingState['best'] | null
+  readonly skipped: number
   /** Length of metrics.jsonl at this update. */
   readonly metricsBytes: number
   /** SHA-256 of parameters, first and second moments, and the guide's vectors, laid end to end. */
@@ -32,13 +35,13 @@ const vectorsOf = ({ parameters, firstMoment, secondMoment, guide }: TrainingSta
 export const stateHash = (state: TrainingState): string => sha256Of(...Object.values(vectorsOf(state)))
 
 /** Writes a checkpoint (complete or absent) and removes all but the newest `keep`. */
-export const saveCheckpoint = async (out: string, state: TrainingState, metricsBytes: number, keep = 2): Promise<string> => {
+export const saveCheckpoint = async (out: string, state: TrainingState, metricsBytes: number, keep: number): Promise<string> => {
   const folder = join(out, 'checkpoints', folderName(state.update))
   await writeFolderAtomic(
     folder,
     async (temporary) => {
       await writeSafetensors(join(temporary, 'state.safetensors'), Object.entries(vectorsOf(state)).map(([name, data]) => ({ name, shape: [data.length], data })))
-      const progress: Progress = { update: state.update, best: state.best ?? null, metricsBytes, sha256: stateHash(state) }
+      const progress: Progress = { update: state.update, best: state.best ?? null, skipped: state.skipped, metricsBytes, sha256: stateHash(state) }
       await writeFileAtomic(join(temporary, 'progress.json'), `${JSON.stringify(progress, null, 2)}\n`)
     },
     { replace: true },
@@ -75,6 +78,7 @@ export const loadCheckpoint = async (out: string, state: TrainingState): Promise
   }
   state.update = progress.update
   state.best = progress.best ?? undefined
+  state.skipped = progress.skipped
   const found = stateHash(state)
   if (found !== progress.sha256) throw new CheckpointError(`${folder}: expected contents of SHA-256 ${progress.sha256}, found ${found}`)
   return progress.metricsBytes

@@ -9,6 +9,7 @@ import { trainingStages, type StageGraphs, type StageKind, type StageOptions } f
 export interface RandomKey {
   readonly seed: number
   readonly update: number
+  readonly microBatch: number
 }
 
 /** SpecAugment's masks of a batch: 1 = hidden; [batch, time] and [batch, hidden_size]. */
@@ -20,12 +21,12 @@ export interface HiddenSpans {
 /** Where the dropout masks of a stage come from: the generator in training, stored ones in tests. */
 export type MaskSource = (site: string, shape: readonly number[], probability: number) => Uint8Array
 
-/** Masks keyed by (seed, update, layer, site), `prefix` telling apart models that draw in one update, so that a recomputed layer or a resumed run sees the same ones. */
+/** Masks keyed by (seed, update, micro-batch, layer, site), `prefix` telling apart models that draw in one update, so that a recomputed layer or a resumed run sees the same ones. */
 export const drawnMasks =
-  ({ seed, update }: RandomKey, prefix = ''): MaskSource =>
+  ({ seed, update, microBatch }: RandomKey, prefix = ''): MaskSource =>
   (site, shape, probability) => {
     const mask = new Uint8Array(shape.reduce((a, b) => a * b, 1))
-    fillKeepMask(mask, probability, seed, 'dropout', update, prefix + site)
+    fillKeepMask(mask, probability, seed, 'dropout', update, microBatch, prefix + site)
     return mask
   }
 

@@ -1,14 +1,15 @@
 import { join } from 'node:path'
 import type { GuidanceSettings, JobEvent, OnEvent, TextSettings, TrainingSettings, UpdateEvent } from '../contract/index.ts'
 import { LineLog, requireEmptyFolder, readJson, writeFileAtomic } from '../checkpoint/index.ts'
-import { batchStream, BatchLoader, loadBatch, type LoadOptions, type Utterance, type Vocabulary } from '../datasets/index.ts'
+import type { LoadOptions, Utterance, Vocabulary } from '../datasets/index.ts'
 import { DivergedError, InterruptedError, UsageError } from '../errors.ts'
-import { framesOf, Inference, saveModel, type ModelFiles, type SpeechBatch, type SpeechModel } from '../models/index.ts'
-import { float32, type Device } from '../runtime/index.ts'
+import { Inference, saveModel, type ModelFiles, type SpeechModel } from '../models/index.ts'
+import type { Device } from '../runtime/index.ts'
 import { tallyErrors, type Transcribed } from './evaluation.ts'
 import { FeatureStore } from './features.ts'
-import { guidanceWays, type Guide, type Waypoint } from './guidance/index.ts'
-import { accumulateGradient, normalisersOf, type LossParts, type TrainingBatch } from './objective.ts'
+import { guidanceWays, type Classroom, type Guide, type Waypoint } from './guidance/index.ts'
+import { MicroBatches, type MicroBatch } from './microBatches.ts'
+import { accumulateGradient, normalisersOf, type LossParts } from './objective.ts'
 import { AdamW, type AdamWSegment } from './optimiser/adamw.ts'
 import { clipScale, firstNonFinite, gradientNorm, largestGradient } from './optimiser/clip.ts'
 import { scheduleOf, segmentsOf } from './optimiser/fromSettings.ts'
@@ -17,7 +18,6 @@ import { disposePass, forwardPass } from './passes.ts'
 import { withRegularisation } from './regularisation.ts'
 import { loadCheckpoint, saveCheckpoint, stateHash, type TrainingState } from './runFolder.ts'
 import { drawnMasks, StageRunner } from './runner.ts'
-import { maskFeatureSpans, maskTimeSpans } from './specAugment.ts'
 
 /** Everything a run needs; a job has checked it. */
 export interface TrainingRequest {
@@ -66,32 +66,27 @@ class Trainer {
   readonly #segments: readonly AdamWSegment[]
   readonly #schedule: Schedule
   readonly #state: TrainingState
-  readonly #targets: ReadonlyMap<Utterance, Int32Array>
+  readonly #microBatches: MicroBatches
 
   constructor(request: TrainingRequest, signal: AbortSignal, onEvent: OnEvent) {
     this.#request = request
     this.#signal = signal
     this.#onEvent = onEvent
-    const { student, settings, device, guidance, text, vocabulary, train } = request
+    const { student, settings, device, guidance } = request
     const trained = { ...student, config: withRegularisation(student.config, settings) }
     const { config } = trained
     const options = { timeMask: config.mask_time_prob > 0, featureMask: config.mask_feature_prob > 0, frontendTrained: !settings.freezeFrontend }
     this.#student = new StageRunner(device, trained, { ...options, training: true })
-    this.#guide = guidance === undefined ? undefined : guidanceWays[guidance.guidance].open({
-            ...request,
-            guidance,
-            training: settings,
-            stages: options,
-            masks: (update) => drawnMasks({ seed: settings.seed, update }, 'teacher.'),
-          })
+    const masks: Classroom['masks'] = (key) => drawnMasks({ seed: settings.seed, ...key }, 'teacher.')
+    this.#guide = guidance === undefined ? undefined : guidanceWays[guidance.guidance].open({ ...request, guidance, training: settings, stages: options, masks })
     this.#inference = this.#inferenceOf(student)
     this.#features = settings.freezeFrontend ? new FeatureStore(device, this.#student, request.audio, settings.featureCacheBytes) : undefined
     this.#optimiser = new AdamW(student.layout.size)
     this.#gradient = new Float32Array(student.layout.size)
     this.#segments = segmentsOf(student, settings)
     this.#schedule = scheduleOf(settings)
-    this.#state = { update: 0, parameters: student.parameters, ...this.#optimiser.state, guide: this.#guide?.state ?? {}, best: undefined }
-    this.#targets = new Map(train.map((utterance) => [utterance, vocabulary.encode(utterance.text ?? '', text, `${utterance.manifest}:${utterance.line}`)]))
+    this.#state = { update: 0, parameters: student.parameters, ...this.#optimiser.state, guide: this.#guide?.state ?? {}, best: undefined, skipped: 0 }
+    this.#microBatches = new MicroBatches(request, config, this.#features)
   }
 
   async run(): Promise<TrainingResult> {
@@ -102,19 +97,19 @@ class Trainer {
       await this.#features?.prepare([...train, ...dev], (done, total) => this.#onEvent({ kind: 'progress', stage: 'frontend features', done, total }), this.#signal)
       // A resumed run's teacher was recorded when it came.
       if (this.#state.update > 0) await this.#guide?.enter(this.#state.update - 1)
-      let last = this.#state.update >= settings.updates ? await this.#evaluate(log, false) : undefined
-      for await (const utterances of this.#batches()) {
+      let last = this.#ended() ? await this.#evaluate(log, false) : undefined
+      if (last !== undefined) return await this.#finish(last)
+      for await (const microBatches of this.#microBatches.from(this.#state.update)) {
         if (this.#signal.aborted) await this.#interrupt(log)
         await this.#enter(log)
-        const event = await this.#update(utterances)
+        const event = await this.#update(microBatches)
         await this.#record(log, event)
         await this.#waypoint()
-        const ended = this.#state.update === settings.updates
-        if (ended || this.#state.update % settings.evaluateEvery === 0) {
+        if (this.#state.update === settings.updates || this.#state.update % settings.evaluateEvery === 0) {
           last = await this.#evaluate(log, true)
           await this.#checkpoint(log)
         }
-        if (ended) break
+        if (this.#ended()) break
       }
       return await this.#finish(last!)
     } finally {
@@ -123,6 +118,13 @@ class Trainer {
       await this.#guide?.dispose()
       await this.#inference.dispose()
     }
+  }
+
+  /** Whether all updates are done, or `patience` evaluations brought nothing better. */
+  #ended(): boolean {
+    const { updates, patience, evaluateEvery } = this.#request.settings
+    const { update, best } = this.#state
+    return update >= updates || (patience !== undefined && best !== undefined && update - best.update >= patience * evaluateEvery)
   }
 
   /** The settings that decide what a run computes; a resumed run must have the same. */
@@ -150,67 +152,16 @@ class Trainer {
     return loadCheckpoint(out, this.#state)
   }
 
-  /** Batches from the next update on, loaded ahead; with ready features there is nothing to load. */
-  async *#batches(): AsyncGenerator<{ batch: SpeechBatch; utterances: readonly Utterance[] }> {
-    const { train, settings, audio } = this.#request
-    const stream = batchStream(train, { maxSeconds: settings.batchSeconds, seed: settings.seed }, this.#state.update)
-    const batches = (function* () {
-      for (const indices of stream) yield indices.map((index) => train[index]!)
-    })()
-    if (this.#features !== undefined) {
-      for (const utterances of batches) yield { utterances, batch: await this.#features.batch(utterances) }
-      return
-    }
-    const loader = new BatchLoader(audio)
-    try {
-      for await (const { utterances, audio: data, lengths } of loader.load(batches)) {
-        yield { utterances, batch: { data, shape: [utterances.length, data.length / utterances.length], lengths } }
-      }
-    } finally {
-      await loader.close()
-    }
-  }
-
-  #trainingBatch(utterances: readonly Utterance[], batch: SpeechBatch): TrainingBatch {
-    const { config } = this.#student.model
-    const { seed } = this.#request.settings
-    const { update } = this.#state
-    const sizes = this.#features === undefined ? framesOf(config, batch) : { batch: batch.shape[0]!, frames: batch.shape[1]!, lengths: batch.lengths }
-    const key = { seed, update, microBatch: 0 }
-    return {
-      ...sizes,
-      audio: this.#features === undefined ? batch : undefined,
-      features: this.#features === undefined ? undefined : float32(batch.data, batch.shape),
-      targets: utterances.map((utterance) => this.#targets.get(utterance)!),
-      masks: drawnMasks(key),
-      spans: {
-        time:
-          config.mask_time_prob === 0
-            ? undefined
-            : maskTimeSpans({ ...key, lengths: sizes.lengths, frames: sizes.frames, probability: config.mask_time_prob, spanLength: config.mask_time_length, minMasks: config.mask_time_min_masks }),
-        feature:
-          config.mask_feature_prob === 0
-            ? undefined
-            : maskFeatureSpans({ ...key, batch: sizes.batch, features: config.hidden_size, probability: config.mask_feature_prob, spanLength: config.mask_feature_length, minMasks: config.mask_feature_min_masks }),
-      },
-    }
-  }
-
-  async #update({ utterances, batch }: { utterances: readonly Utterance[]; batch: SpeechBatch }): Promise<UpdateEvent> {
+  async #update(microBatches: readonly MicroBatch[]): Promise<UpdateEvent> {
     const { settings } = this.#request
     const started = performance.now()
-    const prepared = this.#trainingBatch(utterances, batch)
-    const parts = await this.#learn(prepared)
+    const parts = await this.#learn(microBatches)
     const norm = gradientNorm([this.#gradient])
-    if (!Number.isFinite(parts.loss) || !Number.isFinite(norm)) throw this.#diverged(utterances, parts)
     const rate = learningRate(this.#schedule, this.#state.update)
+    const utterances = microBatches.flatMap((microBatch) => microBatch.utterances)
     this.#state.update++
-    this.#optimiser.step(this.#state.parameters, this.#gradient, {
-      learningRate: rate,
-      update: this.#state.update,
-      gradientScale: clipScale(norm, settings.clipNorm),
-      segments: this.#segments,
-    })
+    if (Number.isFinite(parts.loss) && Number.isFinite(norm)) this.#step(rate, norm)
+    else this.#skip(utterances, parts)
     const seconds = (performance.now() - started) / 1000
     const audioSeconds = utterances.reduce((total, { duration }) => total + duration, 0)
     this.#secondsPerUpdate = this.#secondsPerUpdate === undefined ? seconds : 0.95 * this.#secondsPerUpdate + 0.05 * seconds
@@ -230,19 +181,39 @@ class Trainer {
     }
   }
 
-  /** Forward and backward of a batch, with the lesson that the guide has for it. */
-  async #learn(batch: TrainingBatch): Promise<LossParts> {
+  /** Forward and backward of an update's micro-batches, with the lessons that the guide has for them; losses are means over them all. */
+  async #learn(microBatches: readonly MicroBatch[]): Promise<LossParts> {
     const { settings, device } = this.#request
-    const normalisers = normalisersOf([batch])
-    const features = batch.features === undefined ? await this.#student.frontend(batch.audio!) : await device.upload(batch.features)
-    const lesson = await this.#guide?.teach(this.#state.update, batch, features, normalisers)
-    const pass = await forwardPass(device, this.#student, features, batch)
+    const { update } = this.#state
+    const normalisers = normalisersOf(microBatches.map(({ batch }) => batch))
     this.#gradient.fill(0)
-    const parts = await accumulateGradient(this.#student, pass, lesson, batch, normalisers, this.#gradient, !settings.freezeFrontend)
-    await lesson?.close()
-    disposePass(pass)
-    features.dispose()
-    return parts
+    const parts: LossParts[] = []
+    for (const [microBatch, { batch }] of microBatches.entries()) {
+      const features = batch.features === undefined ? await this.#student.frontend(batch.audio!) : await device.upload(batch.features)
+      const lesson = await this.#guide?.teach({ update, microBatch }, batch, features, normalisers)
+      const pass = await forwardPass(device, this.#student, features, batch)
+      parts.push(await accumulateGradient(this.#student, pass, lesson, batch, normalisers, this.#gradient, !settings.freezeFrontend))
+      await lesson?.close()
+      disposePass(pass)
+      features.dispose()
+    }
+    this.#guide?.leave(update)
+    return parts.reduce(addParts)
+  }
+
+  #step(rate: number, norm: number): void {
+    const { settings } = this.#request
+    const { update, skipped, parameters } = this.#state
+    const gradientScale = clipScale(norm, settings.clipNorm)
+    this.#optimiser.step(parameters, this.#gradient, { learningRate: rate, update: update - skipped, gradientScale, segments: this.#segments })
+  }
+
+  /** Lets an update pass that is not finite, as often as the settings allow. */
+  #skip(utterances: readonly Utterance[], parts: LossParts): void {
+    const error = this.#diverged(utterances, parts)
+    if (this.#state.skipped >= this.#request.settings.skipNonFinite) throw error
+    this.#state.skipped++
+    this.#onEvent({ kind: 'note', message: `skipped ${error.message}` })
   }
 
   /** Lets the guide change teachers before an update, and records the new one with its errors. */
@@ -268,7 +239,7 @@ class Trainer {
     ].filter((part) => part !== undefined)
     const files = utterances.map(({ id }) => id).join(', ')
     return new DivergedError(
-      `update ${this.#state.update + 1}: expected a finite loss, found ${parts.loss} (ctc ${parts.ctc}, layerwise ${parts.layerwise}, output ${parts.output}); gradient: ${gradients.join(', ')}; batch: ${files}`,
+      `update ${this.#state.update}: expected a finite loss, found ${parts.loss} (ctc ${parts.ctc}, layerwise ${parts.layerwise}, output ${parts.output}); gradient: ${gradients.join(', ')}; batch: ${files}`,
     )
   }
 
@@ -289,13 +260,8 @@ class Trainer {
 
   /** Errors of a model on the development data. */
   async #measure(inference: Inference): Promise<{ rates: { wer: number; cer: number }; transcribed: Transcribed[] }> {
-    const { dev, vocabulary, text, settings, audio } = this.#request
-    const load = async (utterances: Utterance[]): Promise<SpeechBatch> => {
-      if (this.#features !== undefined) return this.#features.batch(utterances)
-      const { audio: data, lengths } = await loadBatch(utterances, audio)
-      return { data, shape: [utterances.length, data.length / utterances.length], lengths }
-    }
-    const { tally, transcribed } = await tallyErrors(inference, dev, { vocabulary, text, batchSeconds: settings.batchSeconds }, load)
+    const { dev, vocabulary, text, settings } = this.#request
+    const { tally, transcribed } = await tallyErrors(inference, dev, { vocabulary, text, batchSeconds: settings.batchSeconds }, (utterances) => this.#microBatches.load(utterances))
     return { rates: { wer: tally.words.rate, cer: tally.characters.rate }, transcribed }
   }
 
@@ -319,7 +285,7 @@ class Trainer {
 
   async #checkpoint(log: LineLog): Promise<void> {
     await log.sync()
-    const path = await saveCheckpoint(this.#request.out, this.#state, log.bytes)
+    const path = await saveCheckpoint(this.#request.out, this.#state, log.bytes, this.#request.settings.keepCheckpoints)
     this.#onEvent({ kind: 'checkpoint', update: this.#state.update, path })
   }
 
@@ -335,6 +301,15 @@ class Trainer {
     return { updates: update, best: { ...best!, path: join(out, 'best') }, last: { ...last, path: join(out, 'last') }, stateSha256: stateHash(this.#state) }
   }
 }
+
+const addParts = (a: LossParts, b: LossParts): LossParts => ({
+  loss: a.loss + b.loss,
+  ctc: a.ctc + b.ctc,
+  layerwise: a.layerwise + b.layerwise,
+  output: a.output + b.output,
+  alignment: a.alignment.map((value, i) => value + b.alignment[i]!),
+  infeasible: a.infeasible + b.infeasible,
+})
 
 const withLineage = (model: SpeechModel, cald: Record<string, unknown>): SpeechModel => ({ ...model, config: { ...model.config, cald } })
 

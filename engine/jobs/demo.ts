@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { requireEmptyFolder } from '../checkpoint/index.ts'
-import type { GuidanceRequest, TrainingSettings } from '../contract/index.ts'
+import type { GuidanceInput, TrainingInput } from '../contract/index.ts'
 import { readCorpus } from '../datasets/index.ts'
 import { readRun } from '../report/index.ts'
 import { digitStrings, speakersOf, writeSyntheticCorpus, type VoiceName } from '../synthesis/index.ts'
@@ -62,7 +62,7 @@ const guidedRate = 1e-3
 const mixer = { expand: 1, dState: 32, dConv: 4, headdim: 32, ngroups: 1 }
 const mostTeacherErrors = 0.15
 
-const trainingSettings = (updates: number, learningRate: number, seed: number): TrainingSettings => ({
+const trainingSettings = (updates: number, learningRate: number, seed: number): TrainingInput => ({
   updates,
   batchSeconds: 30,
   schedule: { peak: learningRate, warmupUpdates: Math.ceil(updates / 10), decay: 'cosine', floor: learningRate / 100 },
@@ -71,9 +71,6 @@ const trainingSettings = (updates: number, learningRate: number, seed: number): 
   freezeFrontend: true,
   evaluateEvery: Math.ceil(updates / 4),
   seed,
-  dropout: {},
-  specAugment: {},
-  speeds: [1],
   featureCacheBytes: 2 ** 30,
 })
 
@@ -97,7 +94,7 @@ export const demo = async ({ out, updates, seed, device, threads }: DemoSettings
   ])
 
   const data = await steps.run((within) => makeSpeech(join(out, 'data'), seed, within))
-  const converted = async (name: string, guidance: GuidanceRequest, learningRate: number): Promise<Conversion> => {
+  const converted = async (name: string, guidance: GuidanceInput, learningRate: number): Promise<Conversion> => {
     const run = join(out, 'runs', name)
     const settings = { ...compute, teacher, source, guidance, mixer, train: [data.train], dev: [data.dev], out: run, resume: false }
     const result = await steps.run((within) => convert({ ...settings, text: { case: 'auto', unknown: 'error' }, training: trainingSettings(updates, learningRate, seed) }, within))

@@ -49,9 +49,6 @@ describe('a full disk', () => {
       evaluateEvery: 2,
       waypointEvery: 1,
       seed: 1,
-      dropout: {},
-      specAugment: {},
-      speeds: [1],
       featureCacheBytes: 0,
     }
     const settings = { start: { model: shop.model }, train: [shop.manifest], dev: [shop.manifest], text: { case: 'auto', unknown: 'error' }, training, device: 'cpu', threads: 1, resume: false } as const

@@ -2,11 +2,11 @@ import { cp, readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { openWorkshop, type Workshop } from '../cli/testing/command.ts'
-import type { GuidanceRequest, JobEvent, TrainingSettings } from '../contract/index.ts'
+import type { GuidanceInput, JobEvent, TrainingInput } from '../contract/index.ts'
 import { InterruptedError, MissingFileError, UsageError } from '../errors.ts'
 import { convert, finetune, type TrainingSummary } from './index.ts'
 
-const training: TrainingSettings = {
+const training: TrainingInput = {
   updates: 8,
   batchSeconds: 3,
   schedule: { peak: 2e-3, warmupUpdates: 2, decay: 'linear', floor: 0 },
@@ -15,9 +15,6 @@ const training: TrainingSettings = {
   freezeFrontend: true,
   evaluateEvery: 2,
   seed: 5,
-  dropout: {},
-  specAugment: {},
-  speeds: [1],
   featureCacheBytes: 2 ** 20,
 }
 const compute = { device: 'cpu', threads: 1 } as const
@@ -40,7 +37,7 @@ interface Run {
   readonly events: JobEvent[]
 }
 
-const run = async (name: string, guidance: GuidanceRequest, { stopAfter = Infinity, resume = false, updates = 8 } = {}): Promise<Run> => {
+const run = async (name: string, guidance: GuidanceInput, { stopAfter = Infinity, resume = false, updates = 8 } = {}): Promise<Run> => {
   const events: JobEvent[] = []
   const abort = new AbortController()
   const onEvent = (event: JobEvent): void => {
@@ -95,8 +92,44 @@ describe('hybrid guidance', () => {
   })
 })
 
+describe('a run', () => {
+  const finetuned = async (name: string, more: Partial<TrainingInput>): Promise<Run> => {
+    const events: JobEvent[] = []
+    const settings = { ...compute, start: { model: shop.model }, train: [shop.manifest], dev: [shop.manifest], text, out: join(shop.folder, name), resume: false, training: { ...training, ...more } }
+    return { summary: await finetune(settings, { signal: new AbortController().signal, onEvent: (event) => events.push(event) }), events }
+  }
+
+  it('ends when patience does', async () => {
+    const patient = await finetuned('patient', { updates: 40, evaluateEvery: 2, patience: 3, schedule: { peak: 1e-30, warmupUpdates: 0, decay: 'none', floor: 0 } })
+    // Nothing is learned at such a rate: the first evaluation stays the best.
+    expect(of(patient, 'evaluation').map(({ update, best }) => [update, best])).toEqual([[2, true], [4, false], [6, false], [8, false]])
+    expect(patient.summary.updates).toBe(8)
+  })
+
+  it('keeps as many checkpoints as it was told', async () => {
+    await finetuned('keeper', { keepCheckpoints: 3 })
+    expect((await readdir(join(shop.folder, 'keeper', 'checkpoints'))).sort()).toEqual(['update-00000004', 'update-00000006', 'update-00000008'])
+  })
+
+  it('skips updates that are not finite, up to the stated count', async () => {
+    const events: JobEvent[] = []
+    const settings = { ...compute, start: { model: shop.model }, train: [shop.manifest], dev: [shop.manifest], text, out: join(shop.folder, 'skipping'), resume: false }
+    const broken: TrainingInput = { ...training, evaluateEvery: 100, skipNonFinite: 2, schedule: { peak: 1e30, warmupUpdates: 0, decay: 'none', floor: 0 } }
+    await expect(finetune({ ...settings, training: broken }, { signal: new AbortController().signal, onEvent: (event) => events.push(event) })).rejects.toThrow(/^update 4: expected a finite loss/)
+    const notes = events.flatMap((event) => (event.kind === 'note' ? [event.message] : []))
+    expect(notes.map((note) => note.slice(0, 18))).toEqual(['skipped update 2: ', 'skipped update 3: '])
+  })
+
+  it('trains on micro-batches: as many batches an update as it was told, another order of the same data', async () => {
+    const [one, two] = [await finetuned('one', { batchSeconds: 1.5 }), await finetuned('two', { batchSeconds: 1.5, microBatches: 2 })]
+    const seconds = (run: Run): number[] => of(run, 'update').map(({ audioSeconds }) => audioSeconds)
+    const [singles, pairs] = [seconds(one), seconds(two)]
+    for (let i = 0; i < 4; i++) expect(pairs[i]).toBeCloseTo(singles[2 * i]! + singles[2 * i + 1]!, 6)
+  })
+})
+
 describe('every way of guiding', () => {
-  const ways: GuidanceRequest[] = [
+  const ways: GuidanceInput[] = [
     { guidance: 'unguided', ...weights },
     { guidance: 'target', ...weights },
     { guidance: 'trajectory', ...weights },

@@ -1,8 +1,9 @@
 import { readdir } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
+import type { z } from 'zod'
 import { parsePreprocessor } from '../audio/index.ts'
 import { readJson, requireEmptyFolder, sha256OfFile } from '../checkpoint/index.ts'
-import { guidanceSchema, trainingSchema, type GuidanceRequest, type MixerSettings, type TextSettings, type TrainingSettings } from '../contract/index.ts'
+import { guidanceSchema, trainingSchema, type GuidanceInput, type MixerSettings, type TextSettings, type TrainingInput, type TrainingSettings } from '../contract/index.ts'
 import { atSpeeds, checkRecordings, readCorpus, requireFit, requireTexts, Vocabulary, type Utterance } from '../datasets/index.ts'
 import { guidanceWays, studentFrom, train, type Waypoint, type TrainingRequest, type TrainingResult } from '../distill/index.ts'
 import { ConfigError, messageOf, MissingFileError, UsageError } from '../errors.ts'
@@ -17,7 +18,7 @@ interface Common extends ComputeSettings {
   readonly out: string
   readonly resume: boolean
   readonly text: TextSettings
-  readonly training: TrainingSettings
+  readonly training: TrainingInput
 }
 
 export interface FinetuneSettings extends Common {
@@ -28,7 +29,7 @@ export interface FinetuneSettings extends Common {
 export interface ConvertSettings extends Common {
   readonly teacher: string
   readonly source: string | undefined
-  readonly guidance: GuidanceRequest
+  readonly guidance: GuidanceInput
   /** Folder of snapshots for waypoint guidance; default: `waypoints` beside the teacher. */
   readonly waypoints?: string | undefined
   readonly mixer: MixerSettings
@@ -41,22 +42,28 @@ export interface TrainingSummary extends TrainingResult {
 }
 
 /** Both corpora, every transcript spelt and every recording opened, before anything is written. */
-const readCorpora = async (paths: Common): Promise<{ train: Utterance[]; dev: Utterance[]; sha256: string[] }> => {
+const readCorpora = async (paths: Common, { speeds }: TrainingSettings): Promise<{ train: Utterance[]; dev: Utterance[]; sha256: string[] }> => {
   const readAll = async (of: readonly string[]): Promise<Utterance[]> => (await Promise.all(of.map(readCorpus))).flat()
   const [train, dev] = [await readAll(paths.train), await readAll(paths.dev)]
   requireTexts([...train, ...dev])
   await checkRecordings([...train, ...dev])
   const manifests = [...new Set(train.map(({ manifest }) => manifest))]
-  return { train: atSpeeds(train, paths.training.speeds), dev, sha256: await Promise.all(manifests.map(sha256OfFile)) }
+  return { train: atSpeeds(train, speeds), dev, sha256: await Promise.all(manifests.map(sha256OfFile)) }
 }
 
-const run = async (settings: Common, request: Omit<TrainingRequest, 'device' | 'settings' | 'text' | 'out' | 'resume'>, context: JobContext): Promise<TrainingSummary> => {
-  const parsed = trainingSchema.safeParse(settings.training)
-  if (!parsed.success) throw new UsageError(`${parsed.error.issues[0]!.path.join('.')}: ${parsed.error.issues[0]!.message}`)
+/** Settings with their defaults; UsageError says which one holds what. */
+const parsed = <Schema extends z.ZodType>(schema: Schema, value: z.input<Schema>): z.output<Schema> => {
+  const result = schema.safeParse(value)
+  if (result.success) return result.data
+  const [issue] = result.error.issues
+  throw new UsageError(`${issue!.path.join('.')}: ${issue!.message}`)
+}
+
+const run = async (settings: Common, training: TrainingSettings, request: Omit<TrainingRequest, 'device' | 'settings' | 'text' | 'out' | 'resume'>, context: JobContext): Promise<TrainingSummary> => {
   const started = performance.now()
   const { out, resume, text } = settings
   if (!resume) await requireEmptyFolder(out)
-  const result = await onDevice(settings, (device) => train({ ...request, device, settings: parsed.data, text, out, resume }, context))
+  const result = await onDevice(settings, (device) => train({ ...request, device, settings: training, text, out, resume }, context))
   return { ...result, out, parameters: request.student.layout.size, seconds: (performance.now() - started) / 1000 }
 }
 
@@ -104,14 +111,15 @@ const fromScratch = async (
 /** Fine-tunes a transformer (or a student) on CTC, from a checkpoint or from scratch. */
 export const finetune = async (settings: FinetuneSettings, context: JobContext): Promise<TrainingSummary> => {
   const { start } = settings
+  const training = parsed(trainingSchema, settings.training)
   const opened = 'model' in start ? await openReadyModel(start.model) : undefined
   if (!settings.resume) await requireEmptyFolder(settings.out)
-  const corpora = await readCorpora(settings)
+  const corpora = await readCorpora(settings, training)
   const { student, vocabulary, files } = opened === undefined ? await fromScratch(start as Extract<typeof start, { config: string }>, settings, corpora.train) : existing(opened)
   const audio = opened?.audio ?? audioOf(files.preprocessor)
   const source = 'model' in start ? { source: fromRun(settings.out, start.model), sourceSha256: await sha256OfFile(weightsOf(start.model)) } : {}
   const lineage = { ...source, trainingDataSha256: inherited(corpora.sha256, opened?.model.config.cald) }
-  return run(settings, { student, files, lineage, guidance: undefined, teacher: undefined, source: undefined, waypoints: [], vocabulary, audio, train: corpora.train, dev: corpora.dev }, context)
+  return run(settings, training, { student, files, lineage, guidance: undefined, teacher: undefined, source: undefined, waypoints: [], vocabulary, audio, train: corpora.train, dev: corpora.dev }, context)
 }
 
 const audioOf = (preprocessor: unknown): ReadyModel['audio'] => {
@@ -137,32 +145,31 @@ const findWaypoints = async ({ teacher, waypoints }: ConvertSettings): Promise<W
 export const convert = async (settings: ConvertSettings, context: JobContext): Promise<TrainingSummary> => {
   const teacher = await openReadyModel(settings.teacher)
   if (!settings.resume) await requireEmptyFolder(settings.out)
-  const parsed = guidanceSchema.safeParse(settings.guidance)
-  if (!parsed.success) throw new UsageError(`${parsed.error.issues[0]!.path.join('.')}: ${parsed.error.issues[0]!.message}`)
-  const { guidance } = parsed.data
-  const fromTeacher = guidanceWays[guidance].startsFrom === 'teacher'
+  const [training, guidance] = [parsed(trainingSchema, settings.training), parsed(guidanceSchema, settings.guidance)]
+  const fromTeacher = guidanceWays[guidance.guidance].startsFrom === 'teacher'
   const startPath = fromTeacher ? settings.teacher : settings.source ?? (await recordedSource(settings.teacher, teacher.model.config.cald))
   const start = fromTeacher ? teacher : await openReadyModel(startPath)
   requireFit(start.vocabulary, teacher.vocabulary.size, `${startPath}/vocab.json`)
   const student = studentFrom(start.model, settings.mixer, settings.training.seed)
-  const corpora = await readCorpora(settings)
+  const corpora = await readCorpora(settings, training)
   const lineage = {
     teacher: fromRun(settings.out, settings.teacher),
     teacherSha256: await sha256OfFile(weightsOf(settings.teacher)),
     startSha256: await sha256OfFile(weightsOf(startPath)),
-    guidance,
+    guidance: guidance.guidance,
     trainingDataSha256: inherited(corpora.sha256, teacher.model.config.cald, start.model.config.cald),
   }
   return run(
     settings,
+    training,
     {
       student,
       files: start.model.folder,
       lineage,
-      guidance: parsed.data,
+      guidance,
       teacher: teacher.model,
       source: start.model,
-      waypoints: guidance === 'waypoint' ? await findWaypoints(settings) : [],
+      waypoints: guidance.guidance === 'waypoint' ? await findWaypoints(settings) : [],
       vocabulary: start.vocabulary,
       audio: start.audio,
       train: corpora.train,

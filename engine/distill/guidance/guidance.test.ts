@@ -110,7 +110,7 @@ describe('three updates under each way of guiding end at the weights of PyTorch'
       for (const [update, learningRate] of stored.learningRates.entries()) {
         await guide.enter(update)
         const features = await runner.frontend(batch.audio!)
-        const lesson = await guide.teach(update, batch, features, normalisersOf([batch]))
+        const lesson = await guide.teach({ update, microBatch: 0 }, batch, features, normalisersOf([batch]))
         const pass = await forwardPass(device, runner, features, batch)
         const gradient = new Float32Array(student.layout.size)
         const parts = await accumulateGradient(runner, pass, lesson, batch, normalisersOf([batch]), gradient, true)
@@ -119,6 +119,7 @@ describe('three updates under each way of guiding end at the weights of PyTorch'
         expect(parts.layerwise).toBeCloseTo((lesson?.layerwiseWeight ?? 0) * (expected.layerwise ?? 0), 3)
         expect(parts.output).toBeCloseTo((lesson?.outputWeight ?? 0) * (expected.output ?? 0), 3)
         await lesson?.close()
+        guide.leave(update)
         disposePass(pass)
         features.dispose()
         optimiser.step(student.parameters, gradient, { learningRate, update: update + 1, gradientScale: clipScale(gradientNorm([gradient]), 1), segments })

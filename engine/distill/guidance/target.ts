@@ -1,4 +1,4 @@
-import { FrozenTeacher, type GuidanceWay } from './way.ts'
+import { FrozenTeacher, leaveNothing, type GuidanceWay } from './way.ts'
 
 export const target: GuidanceWay = {
   startsFrom: 'teacher',
@@ -9,6 +9,7 @@ export const target: GuidanceWay = {
     return {
       enter: () => Promise.resolve(undefined),
       teach: (_, batch, features) => teacher.teach(batch, features, { layerwiseWeight, outputWeight }),
+      leave: leaveNothing,
       state: {},
       dispose: () => teacher.dispose(),
     }

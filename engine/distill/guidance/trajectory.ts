@@ -23,13 +23,14 @@ export const trajectory: GuidanceWay = {
     const gradient = new Float32Array(teacher.layout.size)
     const segments = segmentsOf(teacher, training)
     const schedule = scheduleOf(training)
+    // It learns in one of `teacherEvery` updates of the student, from the pass that guides there; in the others it is only watched.
+    const learnsAt = (update: number): boolean => update % teacherEvery === 0
     return {
       enter: () => Promise.resolve(undefined),
-      teach: async (update, shared, sharedFeatures, normalisers) => {
-        // It learns in one of `teacherEvery` updates of the student, from the pass that guides there; in the others it is only watched.
-        const learns = update % teacherEvery === 0
+      teach: async (key, shared, sharedFeatures, normalisers) => {
+        const learns = learnsAt(key.update)
         const runner = learns ? learning : watching
-        const batch = { ...shared, masks: masks(update) }
+        const batch = { ...shared, masks: masks(key) }
         const own = batch.features === undefined ? await runner.frontend(batch.audio!) : undefined
         const pass = await forwardPass(device, runner, own ?? sharedFeatures, batch)
         return {
@@ -37,17 +38,18 @@ export const trajectory: GuidanceWay = {
           layerwiseWeight,
           outputWeight,
           close: async () => {
-            if (learns) {
-              gradient.fill(0)
-              await accumulateGradient(runner, pass, undefined, batch, normalisers, gradient, !training.freezeFrontend)
-              const norm = gradientNorm([gradient])
-              if (!Number.isFinite(norm)) throw new DivergedError(`update ${update + 1}: expected a finite gradient of the teacher that is trained beside the student, found ${norm}`)
-              optimiser.step(teacher.parameters, gradient, { learningRate: learningRate(schedule, update), update: update / teacherEvery + 1, gradientScale: clipScale(norm, training.clipNorm), segments })
-            }
+            if (learns) await accumulateGradient(runner, pass, undefined, batch, normalisers, gradient, !training.freezeFrontend)
             disposePass(pass)
             own?.dispose()
           },
         }
+      },
+      leave: (update) => {
+        if (!learnsAt(update)) return
+        const norm = gradientNorm([gradient])
+        if (!Number.isFinite(norm)) throw new DivergedError(`update ${update + 1}: expected a finite gradient of the teacher that is trained beside the student, found ${norm}`)
+        optimiser.step(teacher.parameters, gradient, { learningRate: learningRate(schedule, update), update: update / teacherEvery + 1, gradientScale: clipScale(norm, training.clipNorm), segments })
+        gradient.fill(0)
       },
       state: { teacherParameters: teacher.parameters, teacherFirstMoment: optimiser.state.firstMoment, teacherSecondMoment: optimiser.state.secondMoment },
       dispose: async () => {

@@ -4,7 +4,7 @@ import type { SpeechModel } from '../../models/index.ts'
 import type { Device, DeviceTensor } from '../../runtime/index.ts'
 import type { Lesson, Normalisers, TrainingBatch } from '../objective.ts'
 import { disposePass, forwardPass } from '../passes.ts'
-import { StageRunner, type MaskSource } from '../runner.ts'
+import { StageRunner, type MaskSource, type RandomKey } from '../runner.ts'
 import type { StageOptions } from '../stages.ts'
 
 /** A way of guiding. To add one, write a file like its neighbours and enter it in the table of index.ts. */
@@ -30,8 +30,8 @@ export interface Classroom {
   readonly waypoints: readonly Waypoint[]
   /** Options of a teacher's stages but `training`. */
   readonly stages: Omit<StageOptions, 'training'>
-  /** Dropout masks of a teacher that learns, by update. */
-  readonly masks: (update: number) => MaskSource
+  /** Dropout masks of a teacher that learns. */
+  readonly masks: (key: Pick<RandomKey, 'update' | 'microBatch'>) => MaskSource
 }
 
 export interface Waypoint {
@@ -45,8 +45,10 @@ export interface Waypoint {
 export interface Guide {
   /** Called before an update (0-based); where the teacher changes there, the new one. */
   readonly enter: (update: number) => Promise<TeacherChange | undefined>
-  /** The lesson of an update, or none. `features` are the student's frontend's. */
-  readonly teach: (update: number, batch: TrainingBatch, features: DeviceTensor, normalisers: Normalisers) => Promise<OpenLesson | undefined>
+  /** The lesson of a micro-batch, or none. `features` are the student's frontend's. */
+  readonly teach: (key: Pick<RandomKey, 'update' | 'microBatch'>, batch: TrainingBatch, features: DeviceTensor, normalisers: Normalisers) => Promise<OpenLesson | undefined>
+  /** Called when the lessons of an update are over. */
+  readonly leave: (update: number) => void
   /** Vectors that change while the student learns, by name; a checkpoint holds them. */
   readonly state: Readonly<Record<string, Float32Array>>
   readonly dispose: () => Promise<void>
@@ -72,6 +74,9 @@ export const requireSameFrontend = (student: SpeechModel, teacher: SpeechModel):
   if (x.length === y.length && x.every((value, i) => value === y[i])) return
   throw new UsageError('expected teacher and student to share a frozen frontend, found different ones (--train-frontend trains the student’s own)')
 }
+
+/** For ways that do nothing when an update is over. */
+export const leaveNothing = (): void => undefined
 
 /** A teacher whose parameters stay as they are. */
 export class FrozenTeacher {

@@ -1,5 +1,5 @@
 import { UsageError } from '../../errors.ts'
-import { FrozenTeacher, type GuidanceWay, type Waypoint } from './way.ts'
+import { FrozenTeacher, leaveNothing, type GuidanceWay, type Waypoint } from './way.ts'
 
 /** The next snapshot ahead of an update, or the last one behind them all. */
 export const waypointAhead = (waypoints: readonly Waypoint[], update: number): Waypoint => waypoints.find((waypoint) => waypoint.update > update) ?? waypoints.at(-1)!
@@ -22,6 +22,7 @@ export const waypoint: GuidanceWay = {
         return { teacher: next.path, model }
       },
       teach: (_, batch, features) => current!.teacher.teach(batch, features, { layerwiseWeight, outputWeight }),
+      leave: leaveNothing,
       state: {},
       dispose: async () => current?.teacher.dispose(),
     }

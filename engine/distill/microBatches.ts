@@ -1,0 +1,98 @@
+import type { TextSettings, TrainingSettings } from '../contract/index.ts'
+import { batchStream, BatchLoader, loadBatch, type LoadOptions, type Utterance, type Vocabulary } from '../datasets/index.ts'
+import { framesOf, type SpeechBatch, type Wav2Vec2Config } from '../models/index.ts'
+import { float32 } from '../runtime/index.ts'
+import type { FeatureStore } from './features.ts'
+import type { TrainingBatch } from './objective.ts'
+import { drawnMasks, type RandomKey } from './runner.ts'
+import { maskFeatureSpans, maskTimeSpans } from './specAugment.ts'
+
+/** A batch as the stages take it, and whose speech it is. */
+export interface MicroBatch {
+  readonly utterances: readonly Utterance[]
+  readonly batch: TrainingBatch
+}
+
+interface MicroBatchRequest {
+  readonly train: readonly Utterance[]
+  readonly settings: TrainingSettings
+  readonly text: TextSettings
+  readonly vocabulary: Vocabulary
+  readonly audio: LoadOptions
+}
+
+/** What each update trains on: its micro-batches with their transcripts, dropout masks and SpecAugment spans, all from (seed, update) alone. */
+export class MicroBatches {
+  readonly #request: MicroBatchRequest
+  /** The student's configuration with the run's regularisation. */
+  readonly #config: Wav2Vec2Config
+  readonly #features: FeatureStore | undefined
+  readonly #targets: ReadonlyMap<Utterance, Int32Array>
+
+  constructor(request: MicroBatchRequest, config: Wav2Vec2Config, features: FeatureStore | undefined) {
+    this.#request = request
+    this.#config = config
+    this.#features = features
+    const { train, vocabulary, text } = request
+    this.#targets = new Map(train.map((utterance) => [utterance, vocabulary.encode(utterance.text ?? '', text, `${utterance.manifest}:${utterance.line}`)]))
+  }
+
+  /** The micro-batches of update after update, from `update` on; loaded ahead where a frontend has to run. */
+  async *from(update: number): AsyncGenerator<readonly MicroBatch[]> {
+    const { train, settings } = this.#request
+    const each = settings.microBatches
+    const stream = batchStream(train, { maxSeconds: settings.batchSeconds, seed: settings.seed }, update * each)
+    const chosen = (function* () {
+      for (const indices of stream) yield indices.map((index) => train[index]!)
+    })()
+    let current: MicroBatch[] = []
+    for await (const { utterances, batch } of this.#loaded(chosen)) {
+      current.push({ utterances, batch: this.#prepare(utterances, batch, { seed: settings.seed, update, microBatch: current.length }) })
+      if (current.length < each) continue
+      yield current
+      current = []
+      update++
+    }
+  }
+
+  /** Audio, or features of a frozen frontend, of utterances: for evaluation. */
+  async load(utterances: readonly Utterance[]): Promise<SpeechBatch> {
+    if (this.#features !== undefined) return this.#features.batch(utterances)
+    const { audio, lengths } = await loadBatch(utterances, this.#request.audio)
+    return { data: audio, shape: [utterances.length, audio.length / utterances.length], lengths }
+  }
+
+  async *#loaded(batches: Iterable<Utterance[]>): AsyncGenerator<{ utterances: readonly Utterance[]; batch: SpeechBatch }> {
+    if (this.#features !== undefined) {
+      for (const utterances of batches) yield { utterances, batch: await this.#features.batch(utterances) }
+      return
+    }
+    const loader = new BatchLoader(this.#request.audio)
+    try {
+      for await (const { utterances, audio: data, lengths } of loader.load(batches)) {
+        yield { utterances, batch: { data, shape: [utterances.length, data.length / utterances.length], lengths } }
+      }
+    } finally {
+      await loader.close()
+    }
+  }
+
+  #prepare(utterances: readonly Utterance[], batch: SpeechBatch, key: RandomKey): TrainingBatch {
+    const config = this.#config
+    const ready = this.#features !== undefined
+    const sizes = ready ? { batch: batch.shape[0]!, frames: batch.shape[1]!, lengths: batch.lengths } : framesOf(config, batch)
+    const time = { probability: config.mask_time_prob, spanLength: config.mask_time_length, minMasks: config.mask_time_min_masks }
+    const feature = { probability: config.mask_feature_prob, spanLength: config.mask_feature_length, minMasks: config.mask_feature_min_masks }
+    return {
+      ...sizes,
+      audio: ready ? undefined : batch,
+      features: ready ? float32(batch.data, batch.shape) : undefined,
+      targets: utterances.map((utterance) => this.#targets.get(utterance)!),
+      masks: drawnMasks(key),
+      spans: {
+        time: time.probability === 0 ? undefined : maskTimeSpans({ ...key, ...time, lengths: sizes.lengths, frames: sizes.frames }),
+        feature: feature.probability === 0 ? undefined : maskFeatureSpans({ ...key, ...feature, batch: sizes.batch, features: config.hidden_size }),
+      },
+    }
+  }
+}
