@@ -4,6 +4,7 @@ export { benchmark, type Benchmark, type BenchmarkSettings } from './benchmark.t
 export { compare, type Comparison } from './compare.ts'
 export { demo, type DemoResult } from './demo.ts'
 export { report } from './report.ts'
+export { runs, type RunSummary } from './runs.ts'
 export { evaluate, type Evaluation, type EvaluateSettings } from './evaluate.ts'
 export { inspect, type ModelSummary } from './inspect.ts'
 export { voiceNames } from '../synthesis/index.ts'

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { niceTicks, smoothed } from './chart.ts'
-import { reportPage, type Report } from './index.ts'
+import { metricsCsv, reportPage, type Report } from './index.ts'
 
 const update = (n: number, ctc: number) => ({ kind: 'update', update: n, updates: 3, loss: ctc, ctc, learningRate: 1e-3, gradientNorm: 1, audioSeconds: 1, audioSecondsPerSecond: 1, infeasible: 0, secondsLeft: 0 }) as const
 
@@ -52,6 +52,15 @@ describe('reportPage', () => {
     const circles = [...latency!.slice(0, latency!.indexOf('</figure>')).matchAll(/cx="([\d.]+)" cy="([\d.]+)"/g)].map(([, x, y]) => [Number(x), Number(y)])
     // Two series of two points: at the left and right edge, the shorter one at the bottom, the longer one at the top.
     expect(circles).toEqual([[64, 256], [704, 12], [64, 256], [704, 12]])
+  })
+})
+
+describe('metricsCsv', () => {
+  it('has a line an update, with layers and evaluations in their columns, and quotes what needs it', () => {
+    const guided = { ...update(1, 3), layerwise: 2, output: 0.5, alignment: [4, 5] }
+    const [head, ...rows] = metricsCsv([{ ...report.runs[0]!, name: 'a "b", c' }, { ...report.runs[0]!, name: 'guided', updates: [guided], evaluations: [] }]).split('\r\n')
+    expect(head).toBe('run,update,loss,ctc,layerwise,output,alignment_0,alignment_1,learning_rate,gradient_norm,audio_seconds,audio_seconds_per_second,wer,cer')
+    expect(rows).toEqual(['"a ""b"", c",1,3,3,,,,,0.001,1,1,1,,', '"a ""b"", c",2,2,2,,,,,0.001,1,1,1,,', '"a ""b"", c",3,1,1,,,,,0.001,1,1,1,0.2,0.1', 'guided,1,3,3,2,0.5,4,5,0.001,1,1,1,,', ''])
   })
 })
 

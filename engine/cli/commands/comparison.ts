@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { UsageError } from '../../errors.ts'
-import { benchmark, compare, demo, report, type Benchmark, type Comparison, type DemoResult } from '../../jobs/index.ts'
+import { benchmark, compare, demo, report, runs, type Benchmark, type Comparison, type DemoResult, type RunSummary } from '../../jobs/index.ts'
 import { mebibytes, percent } from '../../report/index.ts'
 import { count, countOrZero, positive, positives, textOf, withCompute, withText, type ComputeFlags, type TextFlags } from '../options.ts'
 import { present } from '../present.ts'
@@ -31,6 +31,19 @@ const comparisonInWords = ({ models, utterances, wer, disagreements }: Compariso
     `difference ${signed(wer.difference)} (${100 * wer.confidence} % interval ${signed(wer.low)} to ${signed(wer.high)}, paired bootstrap over ${utterances} utterances)`,
     ...disagreements.flatMap(({ id, reference, hypotheses, errors }) => ['', id, `  said    ${reference}`, ...hypotheses.map((hypothesis, i) => `  ${i === 0 ? 'first ' : 'second'}  ${hypothesis} (${errors[i]} errors)`)]),
   ].join('\n')
+
+const runsInWords = (all: readonly RunSummary[]): string =>
+  table([
+    ['run', 'guidance', 'update', 'best WER', 'last WER', ''],
+    ...all.map(({ name, guidance, update, updates, finished, bestWer, wer }) => [
+      name,
+      guidance,
+      `${update}/${updates}`,
+      bestWer === undefined ? '–' : percent(bestWer),
+      wer === undefined ? '–' : percent(wer),
+      finished ? 'finished' : 'stopped or running',
+    ]),
+  ])
 
 const demoInWords = ({ updates, models, unguided, latency, report: page, student, seconds }: DemoResult): string => {
   const nameOf = (path: string): string => models.find((model) => model.path === path)!.name
@@ -79,6 +92,16 @@ export const addComparisonCommands = (program: Command): void => {
     .option('--json', 'print one JSON object on standard output and nothing else there')
     .action(async (runs: string[], { out, json }: { out: string; json?: true }) => {
       await present(json, () => report({ runs, out }), (result) => `report: ${result.report}`)
+    })
+
+  program
+    .command('runs')
+    .description('say what became of each run in a folder')
+    .argument('[folder]', 'a folder of runs, or one run', 'runs')
+    .option('--csv <file>', 'write the metrics of all of them there')
+    .option('--json', 'print one JSON object on standard output and nothing else there')
+    .action(async (folder: string, { csv, json }: { csv?: string; json?: true }) => {
+      await present(json, () => runs({ folder, csv }), runsInWords)
     })
 
   withCompute(program.command('benchmark').description('measure latency and memory of models over lengths of audio'))
