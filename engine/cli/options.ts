@@ -43,7 +43,7 @@ export interface TrainingFlags extends ComputeFlags, TextFlags {
   train: string[]
   dev: string[]
   out: string
-  resume?: true
+  resume?: true | number
   steps: number
   batchSeconds: number
   microBatches: number
@@ -72,7 +72,7 @@ export const withTraining = (command: Command, { lr }: { lr: number }): Command 
     .requiredOption('--train <manifests...>', 'training data: JSONL manifests or corpus folders')
     .requiredOption('--dev <manifests...>', 'data that evaluations run on')
     .requiredOption('--out <folder>', 'new folder for the run: models, checkpoints, metrics')
-    .option('--resume', 'go on from the newest checkpoint in --out')
+    .option('--resume [update]', 'go on from the newest checkpoint in --out, or from that of an update', count)
     .option('--steps <n>', 'updates', count, 1000)
     .option('--batch-seconds <s>', 'padded audio in one micro-batch, in seconds', positive, 60)
     .option('--micro-batches <n>', 'micro-batches whose gradients make one update', count, 1)

@@ -5,5 +5,6 @@
 export { tallyErrors, transcripts, type Transcribed } from './evaluation.ts'
 export { guidanceWays, type Waypoint } from './guidance/index.ts'
 export { withRegularisation } from './regularisation.ts'
+export type { Resume } from './runFolder.ts'
 export { studentConfig, studentFrom } from './transfer.ts'
 export { train, type TrainingRequest, type TrainingResult } from './trainer.ts'

@@ -1,7 +1,7 @@
-import { readdir, readFile, rm } from 'node:fs/promises'
+import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { openSafetensors, sha256Of, writeFileAtomic, writeFolderAtomic, writeSafetensors } from '../checkpoint/index.ts'
-import { CheckpointError, UsageError } from '../errors.ts'
+import { openSafetensors, readJson, sha256Of, writeFileAtomic, writeFolderAtomic, writeSafetensors } from '../checkpoint/index.ts'
+import { CheckpointError, MissingFileError, UsageError } from '../errors.ts'
 
 /** Everything an update changes. Random numbers and data order follow from the seed in run.json and the number of updates. */
 export interface TrainingState {
@@ -59,12 +59,38 @@ const checkpointsOf = async (out: string): Promise<string[]> => {
   }
 }
 
-/** Loads the newest checkpoint into `state`; CheckpointError when its contents do not match its hash. Returns the length of metrics.jsonl then. */
-export const loadCheckpoint = async (out: string, state: TrainingState): Promise<number> => {
-  const newest = (await checkpointsOf(out)).at(-1)
-  if (newest === undefined) throw new UsageError(`--resume: expected a checkpoint under ${join(out, 'checkpoints')}, found none`)
-  const folder = join(out, 'checkpoints', newest)
-  const progress = JSON.parse(await readFile(join(folder, 'progress.json'), 'utf8')) as Progress
+/** Which checkpoint a run goes on from: none, the newest, or that of an update. */
+export type Resume = boolean | number
+
+/**
+ * Loads the newest checkpoint, or that of an update, into `state`, and forgets those behind it. A damaged one is refused by name, and the
+ * one before it offered (CheckpointError). Returns the length of metrics.jsonl then.
+ */
+export const loadCheckpoint = async (out: string, state: TrainingState, from: Exclude<Resume, false>): Promise<number> => {
+  const all = await checkpointsOf(out)
+  const wanted = from === true ? all.at(-1) : all.find((name) => name === folderName(from))
+  if (wanted === undefined) {
+    throw new UsageError(`--resume: expected ${from === true ? 'a checkpoint' : `the checkpoint ${folderName(from)}`} under ${join(out, 'checkpoints')}, found ${all.join(', ') || 'none'}`)
+  }
+  const position = all.indexOf(wanted)
+  const folder = join(out, 'checkpoints', wanted)
+  const progress = await readState(folder, state).catch((error: unknown): never => {
+    if (!(error instanceof CheckpointError || error instanceof MissingFileError)) throw error
+    const before = all[position - 1]
+    const offer = before === undefined ? 'there is none before it' : `--resume ${updateOf(before)} goes on from the one before it`
+    throw new CheckpointError(`${error.message}; ${offer}`)
+  })
+  for (const later of all.slice(position + 1)) await rm(join(out, 'checkpoints', later), { recursive: true })
+  return progress.metricsBytes
+}
+
+const updateOf = (name: string): number => Number(name.slice('update-'.length))
+
+/** Reads a checkpoint into `state`; CheckpointError when its contents are not what was written. */
+const readState = async (folder: string, state: TrainingState): Promise<Progress> => {
+  const progress = (await readJson(join(folder, 'progress.json'))) as Partial<Progress> | undefined
+  if (typeof progress?.sha256 !== 'string') throw new CheckpointError(`${folder}: expected a progress.json with the SHA-256 of the state, found ${progress === undefined ? 'none' : 'another'}`)
+  const { update, best, skipped, metricsBytes, sha256 } = progress as Progress
   const file = await openSafetensors(join(folder, 'state.safetensors'))
   try {
     for (const [name, vector] of Object.entries(vectorsOf(state))) {
@@ -76,10 +102,8 @@ export const loadCheckpoint = async (out: string, state: TrainingState): Promise
   } finally {
     await file.close()
   }
-  state.update = progress.update
-  state.best = progress.best ?? undefined
-  state.skipped = progress.skipped
+  Object.assign(state, { update, best: best ?? undefined, skipped })
   const found = stateHash(state)
-  if (found !== progress.sha256) throw new CheckpointError(`${folder}: expected contents of SHA-256 ${progress.sha256}, found ${found}`)
-  return progress.metricsBytes
+  if (found !== sha256) throw new CheckpointError(`${folder}: expected contents of SHA-256 ${sha256}, found ${found}`)
+  return { update, best, skipped, metricsBytes, sha256 }
 }

@@ -16,7 +16,7 @@ import { scheduleOf, segmentsOf } from './optimiser/fromSettings.ts'
 import { learningRate, type Schedule } from './optimiser/schedule.ts'
 import { disposePass, forwardPass } from './passes.ts'
 import { withRegularisation } from './regularisation.ts'
-import { loadCheckpoint, saveCheckpoint, stateHash, type TrainingState } from './runFolder.ts'
+import { loadCheckpoint, saveCheckpoint, stateHash, type Resume, type TrainingState } from './runFolder.ts'
 import { drawnMasks, StageRunner } from './runner.ts'
 
 /** Everything a run needs; a job has checked it. */
@@ -40,7 +40,7 @@ export interface TrainingRequest {
   readonly dev: readonly Utterance[]
   /** The run's folder: run.json, metrics.jsonl, transcripts.json (of the newest evaluation), checkpoints/, best/, last/ and waypoints/. */
   readonly out: string
-  readonly resume: boolean
+  readonly resume: Resume
   readonly device: Device
 }
 
@@ -91,7 +91,7 @@ class Trainer {
 
   async run(): Promise<TrainingResult> {
     const { out, resume, settings, train, dev } = this.#request
-    const metricsBytes = resume ? await this.#resume() : await this.#begin()
+    const metricsBytes = resume === false ? await this.#begin() : await this.#resume(resume)
     const log = await LineLog.open(join(out, 'metrics.jsonl'), metricsBytes)
     try {
       await this.#features?.prepare([...train, ...dev], (done, total) => this.#onEvent({ kind: 'progress', stage: 'frontend features', done, total }), this.#signal)
@@ -140,7 +140,7 @@ class Trainer {
     return 0
   }
 
-  async #resume(): Promise<number> {
+  async #resume(from: Exclude<Resume, false>): Promise<number> {
     const { out } = this.#request
     const path = join(out, 'run.json')
     const recorded = (await readJson(path)) as Record<string, unknown> | undefined
@@ -149,7 +149,7 @@ class Trainer {
       const [now, then] = [JSON.stringify(value), JSON.stringify(recorded[key])]
       if (now !== then) throw new UsageError(`--resume: expected the ${key} of ${path}, ${then}, found ${now}`)
     }
-    return loadCheckpoint(out, this.#state)
+    return loadCheckpoint(out, this.#state, from)
   }
 
   async #update(microBatches: readonly MicroBatch[]): Promise<UpdateEvent> {
@@ -315,7 +315,7 @@ const withLineage = (model: SpeechModel, cald: Record<string, unknown>): SpeechM
 
 /**
  * Trains the student on CTC, guided by the teacher if there is one. Keeps the best and the last model under `out`, a checkpoint at
- * every evaluation, and resumes from the newest; on the CPU with equal threads a resumed run ends with the same bits.
+ * every evaluation, and resumes from the newest or an earlier one; on the CPU with equal threads a resumed run ends with the same bits.
  */
 export const train = (request: TrainingRequest, { signal, onEvent }: { signal: AbortSignal; onEvent: OnEvent }): Promise<TrainingResult> =>
   new Trainer(request, signal, onEvent).run()

@@ -1,9 +1,9 @@
-import { cp, readdir, readFile, rm } from 'node:fs/promises'
+import { cp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { openWorkshop, type Workshop } from '../cli/testing/command.ts'
 import type { GuidanceInput, JobEvent, TrainingInput } from '../contract/index.ts'
-import { InterruptedError, MissingFileError, UsageError } from '../errors.ts'
+import { CheckpointError, InterruptedError, MissingFileError, UsageError } from '../errors.ts'
 import { convert, finetune, type TrainingSummary } from './index.ts'
 
 const training: TrainingInput = {
@@ -37,7 +37,7 @@ interface Run {
   readonly events: JobEvent[]
 }
 
-const run = async (name: string, guidance: GuidanceInput, { stopAfter = Infinity, resume = false, updates = 8 } = {}): Promise<Run> => {
+const run = async (name: string, guidance: GuidanceInput, { stopAfter = Infinity, resume = false, updates = 8 }: { stopAfter?: number; resume?: boolean | number; updates?: number } = {}): Promise<Run> => {
   const events: JobEvent[] = []
   const abort = new AbortController()
   const onEvent = (event: JobEvent): void => {
@@ -125,6 +125,32 @@ describe('a run', () => {
     const seconds = (run: Run): number[] => of(run, 'update').map(({ audioSeconds }) => audioSeconds)
     const [singles, pairs] = [seconds(one), seconds(two)]
     for (let i = 0; i < 4; i++) expect(pairs[i]).toBeCloseTo(singles[2 * i]! + singles[2 * i + 1]!, 6)
+  })
+})
+
+describe('a damaged checkpoint', () => {
+  const damages: [string, (folder: string) => Promise<void>, RegExp][] = [
+    ['a flipped byte', async (folder) => {
+      const path = join(folder, 'state.safetensors')
+      const bytes = await readFile(path)
+      bytes[bytes.length - 7]! ^= 1
+      await writeFile(path, bytes)
+    }, /expected contents of SHA-256 [0-9a-f]{64}, found/],
+    ['a cut file', async (folder) => truncate(join(folder, 'state.safetensors'), 1000), /state\.safetensors/],
+    ['no weights', async (folder) => rm(join(folder, 'state.safetensors')), /state\.safetensors/],
+    ['no progress', async (folder) => rm(join(folder, 'progress.json')), /expected a progress\.json/],
+  ]
+  it.each(damages)('is refused by name, and the one before it offered: %s', async (name, damage, message) => {
+    const guidance: GuidanceInput = { guidance: 'target', ...weights }
+    const folder = `damaged, ${name}`
+    await expect(run(folder, guidance, { stopAfter: 5 })).rejects.toBeInstanceOf(InterruptedError)
+    await damage(join(shop.folder, folder, 'checkpoints', 'update-00000005'))
+    const refused = run(folder, guidance, { resume: true })
+    await expect(refused).rejects.toBeInstanceOf(CheckpointError)
+    await expect(refused).rejects.toThrow(message)
+    await expect(refused).rejects.toThrow(/update-00000005.*; --resume 4 goes on from the one before it/)
+    const whole = await run(`${folder}, never`, guidance)
+    expect((await run(folder, guidance, { resume: 4 })).summary.stateSha256).toBe(whole.summary.stateSha256)
   })
 })
 

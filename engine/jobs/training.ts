@@ -5,7 +5,7 @@ import { parsePreprocessor } from '../audio/index.ts'
 import { readJson, requireEmptyFolder, sha256OfFile } from '../checkpoint/index.ts'
 import { guidanceSchema, trainingSchema, type GuidanceInput, type MixerSettings, type TextSettings, type TrainingInput, type TrainingSettings } from '../contract/index.ts'
 import { atSpeeds, checkRecordings, readCorpus, requireFit, requireTexts, Vocabulary, type Utterance } from '../datasets/index.ts'
-import { guidanceWays, studentFrom, train, type Waypoint, type TrainingRequest, type TrainingResult } from '../distill/index.ts'
+import { guidanceWays, studentFrom, train, type Resume, type Waypoint, type TrainingRequest, type TrainingResult } from '../distill/index.ts'
 import { ConfigError, messageOf, MissingFileError, UsageError } from '../errors.ts'
 import { createModel, openModel, parseWav2Vec2Config, type SpeechModel } from '../models/index.ts'
 import { onDevice, openReadyModel, type ComputeSettings, type JobContext, type ReadyModel } from './context.ts'
@@ -16,7 +16,8 @@ interface Common extends ComputeSettings {
   readonly train: readonly string[]
   readonly dev: readonly string[]
   readonly out: string
-  readonly resume: boolean
+  /** Whether to go on from the newest checkpoint in `out`, or from that of which update. */
+  readonly resume: Resume
   readonly text: TextSettings
   readonly training: TrainingInput
 }
@@ -62,7 +63,7 @@ const parsed = <Schema extends z.ZodType>(schema: Schema, value: z.input<Schema>
 const run = async (settings: Common, training: TrainingSettings, request: Omit<TrainingRequest, 'device' | 'settings' | 'text' | 'out' | 'resume'>, context: JobContext): Promise<TrainingSummary> => {
   const started = performance.now()
   const { out, resume, text } = settings
-  if (!resume) await requireEmptyFolder(out)
+  if (resume === false) await requireEmptyFolder(out)
   const result = await onDevice(settings, (device) => train({ ...request, device, settings: training, text, out, resume }, context))
   return { ...result, out, parameters: request.student.layout.size, seconds: (performance.now() - started) / 1000 }
 }
@@ -113,7 +114,7 @@ export const finetune = async (settings: FinetuneSettings, context: JobContext):
   const { start } = settings
   const training = parsed(trainingSchema, settings.training)
   const opened = 'model' in start ? await openReadyModel(start.model) : undefined
-  if (!settings.resume) await requireEmptyFolder(settings.out)
+  if (settings.resume === false) await requireEmptyFolder(settings.out)
   const corpora = await readCorpora(settings, training)
   const { student, vocabulary, files } = opened === undefined ? await fromScratch(start as Extract<typeof start, { config: string }>, settings, corpora.train) : existing(opened)
   const audio = opened?.audio ?? audioOf(files.preprocessor)
@@ -144,7 +145,7 @@ const findWaypoints = async ({ teacher, waypoints }: ConvertSettings): Promise<W
 /** Converts a transformer into a BiMamba2 student: attention layers are replaced, everything else kept and fine-tuned. */
 export const convert = async (settings: ConvertSettings, context: JobContext): Promise<TrainingSummary> => {
   const teacher = await openReadyModel(settings.teacher)
-  if (!settings.resume) await requireEmptyFolder(settings.out)
+  if (settings.resume === false) await requireEmptyFolder(settings.out)
   const [training, guidance] = [parsed(trainingSchema, settings.training), parsed(guidanceSchema, settings.guidance)]
   const fromTeacher = guidanceWays[guidance.guidance].startsFrom === 'teacher'
   const startPath = fromTeacher ? settings.teacher : settings.source ?? (await recordedSource(settings.teacher, teacher.model.config.cald))

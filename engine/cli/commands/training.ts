@@ -22,7 +22,7 @@ export const addTrainingCommands = (program: Command): void => {
       if ((model === undefined) === (config === undefined)) throw new UsageError('expected either --model or --config')
       const start = model === undefined ? { config: config!, vocabulary: vocab } : { model }
       const training = trainingOf(flags, model !== undefined)
-      await present(flags.json, (context) => finetune({ ...flags, start, resume: flags.resume === true, text: textOf(flags), training }, context), trainingInWords)
+      await present(flags.json, (context) => finetune({ ...flags, start, resume: flags.resume ?? false, text: textOf(flags), training }, context), trainingInWords)
     })
 
   withConversion(program.command('convert').description('convert a transformer into a bidirectional Mamba2 model')).action(async (flags: ConvertFlags) => {
@@ -33,7 +33,7 @@ export const addTrainingCommands = (program: Command): void => {
           {
             ...flags,
             source: flags.source,
-            resume: flags.resume === true,
+            resume: flags.resume ?? false,
             text: textOf(flags),
             training: trainingOf(flags, true),
             guidance: guidanceOf(flags),
