@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { channel } from 'node:diagnostics_channel'
 import { mkdir, open, readdir, rename, rm, stat, type FileHandle } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { CaldError, messageOf, OutputError, WriteError } from '../errors.ts'
@@ -14,6 +15,10 @@ const asPieces = (data: FileContents): Iterable<Uint8Array> => {
 /** Unfinished work carries this mark in its name; a killed run may leave some behind, the next write to the same target clears it. */
 const mark = '.unfinished-'
 const aside = (path: string): string => join(dirname(path), `${basename(path)}${mark}${randomUUID()}`)
+
+/** Publishes { step, path } at each step of a write: where a process may die is seen from outside (node:diagnostics_channel). */
+const steps = channel('cald:write')
+const reach = (step: string, path: string): void => { steps.publish({ step, path }); }
 
 const clearStale = async (path: string): Promise<void> => {
   const prefix = `${basename(path)}${mark}`
@@ -47,8 +52,11 @@ export const writeFileAtomic = async (path: string, data: FileContents): Promise
   try {
     await mkdir(dirname(path), { recursive: true })
     await clearStale(path)
+    reach('begun', path)
     await writeNewFile(temporary, data)
+    reach('written', path)
     await rename(temporary, path)
+    reach('renamed', path)
     await syncFolder(dirname(path))
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => undefined)
@@ -83,10 +91,14 @@ export const writeFolderAtomic = async (path: string, fill: (temporary: string) 
     await mkdir(dirname(path), { recursive: true })
     await clearStale(path)
     await mkdir(temporary)
+    reach('begun', path)
     await fill(temporary)
     await syncFolder(temporary)
+    reach('filled', path)
     if ((await entriesOf(path)).length > 0) await rename(path, old)
+    reach('set aside', path)
     await rename(temporary, path)
+    reach('renamed', path)
     await syncFolder(dirname(path))
     await rm(old, { recursive: true, force: true })
   } catch (error) {

@@ -63,14 +63,16 @@ const checkpointsOf = async (out: string): Promise<string[]> => {
 export type Resume = boolean | number
 
 /**
- * Loads the newest checkpoint, or that of an update, into `state`, and forgets those behind it. A damaged one is refused by name, and the
+ * Loads the newest checkpoint if there is one, or that of an update, into `state`, and forgets those behind it. A damaged one is refused by name, and the
  * one before it offered (CheckpointError). Returns the length of metrics.jsonl then.
  */
 export const loadCheckpoint = async (out: string, state: TrainingState, from: Exclude<Resume, false>): Promise<number> => {
   const all = await checkpointsOf(out)
   const wanted = from === true ? all.at(-1) : all.find((name) => name === folderName(from))
+  // A run that was stopped before its first checkpoint begins again.
+  if (wanted === undefined && from === true) return 0
   if (wanted === undefined) {
-    throw new UsageError(`--resume: expected ${from === true ? 'a checkpoint' : `the checkpoint ${folderName(from)}`} under ${join(out, 'checkpoints')}, found ${all.join(', ') || 'none'}`)
+    throw new UsageError(`--resume: expected the checkpoint ${folderName(from as number)} under ${join(out, 'checkpoints')}, found ${all.join(', ') || 'none'}`)
   }
   const position = all.indexOf(wanted)
   const folder = join(out, 'checkpoints', wanted)

@@ -144,7 +144,7 @@ class Trainer {
     const { out } = this.#request
     const path = join(out, 'run.json')
     const recorded = (await readJson(path)) as Record<string, unknown> | undefined
-    if (recorded === undefined) throw new UsageError(`--resume: expected a run in ${out}, found no run.json`)
+    if (recorded === undefined) return this.#begin()
     for (const [key, value] of Object.entries(this.#settings())) {
       const [now, then] = [JSON.stringify(value), JSON.stringify(recorded[key])]
       if (now !== then) throw new UsageError(`--resume: expected the ${key} of ${path}, ${then}, found ${now}`)

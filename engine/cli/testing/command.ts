@@ -13,9 +13,16 @@ export interface CommandResult {
 
 const entry = new URL('../main.ts', import.meta.url).pathname
 
+interface StartOptions {
+  /** Modules to import before the command. */
+  readonly preload?: readonly string[]
+  readonly env?: Readonly<Record<string, string>>
+}
+
 /** Starts `cald` from source. */
-export const start = (args: readonly string[]): { child: ChildProcess; ended: Promise<CommandResult> } => {
-  const child = spawn(process.execPath, ['--import', 'tsx', entry, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+export const start = (args: readonly string[], { preload = [], env = {} }: StartOptions = {}): { child: ChildProcess; ended: Promise<CommandResult> } => {
+  const imports = ['tsx', ...preload].flatMap((module) => ['--import', module])
+  const child = spawn(process.execPath, [...imports, entry, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } })
   let stdout = ''
   let stderr = ''
   child.stdout.on('data', (data: Buffer) => (stdout += data.toString()))
