@@ -4,7 +4,7 @@ import { framesOf, type SpeechBatch, type Wav2Vec2Config } from '../models/index
 import { float32 } from '../runtime/index.ts'
 import type { FeatureStore } from './features.ts'
 import type { TrainingBatch } from './objective.ts'
-import { drawnMasks, type RandomKey } from './runner.ts'
+import { drawnMasks, remembered, type RandomKey } from './runner.ts'
 import { maskFeatureSpans, maskTimeSpans } from './specAugment.ts'
 
 /** A batch as the stages take it, and whose speech it is. */
@@ -88,7 +88,7 @@ export class MicroBatches {
       audio: ready ? undefined : batch,
       features: ready ? float32(batch.data, batch.shape) : undefined,
       targets: utterances.map((utterance) => this.#targets.get(utterance)!),
-      masks: drawnMasks(key),
+      masks: remembered(drawnMasks(key)),
       spans: {
         time: time.probability === 0 ? undefined : maskTimeSpans({ ...key, ...time, lengths: sizes.lengths, frames: sizes.frames }),
         feature: feature.probability === 0 ? undefined : maskFeatureSpans({ ...key, ...feature, batch: sizes.batch, features: config.hidden_size }),

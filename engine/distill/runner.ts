@@ -30,6 +30,16 @@ export const drawnMasks =
     return mask
   }
 
+/** The same masks, drawn once: a stage's backward program wants those of its forward program again. */
+export const remembered = (source: MaskSource): MaskSource => {
+  const known = new Map<string, Uint8Array>()
+  return (site, shape, probability) => {
+    const mask = known.get(site) ?? source(site, shape, probability)
+    known.set(site, mask)
+    return mask
+  }
+}
+
 /** The inputs of one batch that every stage shares. */
 export interface BatchContext extends BatchFrames {
   readonly spans: HiddenSpans

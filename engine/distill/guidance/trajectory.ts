@@ -6,7 +6,7 @@ import { learningRate } from '../optimiser/schedule.ts'
 import { accumulateGradient } from '../objective.ts'
 import { disposePass, forwardPass } from '../passes.ts'
 import { withRegularisation } from '../regularisation.ts'
-import { StageRunner } from '../runner.ts'
+import { remembered, StageRunner } from '../runner.ts'
 import { requireSameFrontend, type GuidanceWay } from './way.ts'
 
 export const trajectory: GuidanceWay = {
@@ -30,7 +30,7 @@ export const trajectory: GuidanceWay = {
       teach: async (key, shared, sharedFeatures, normalisers) => {
         const learns = learnsAt(key.update)
         const runner = learns ? learning : watching
-        const batch = { ...shared, masks: masks(key) }
+        const batch = { ...shared, masks: remembered(masks(key)) }
         const own = batch.features === undefined ? await runner.frontend(batch.audio!) : undefined
         const pass = await forwardPass(device, runner, own ?? sharedFeatures, batch)
         return {
