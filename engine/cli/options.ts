@@ -62,6 +62,10 @@ export interface TrainingFlags extends ComputeFlags, TextFlags {
   freezeFrontend?: true
   trainFrontend?: true
   dropout?: number
+  hiddenDropout?: number
+  activationDropout?: number
+  attentionDropout?: number
+  finalDropout?: number
   speeds: number[]
   maskTimeProb?: number
   maskTimeLength?: number
@@ -91,9 +95,17 @@ export const withTraining = (command: Command, { lr }: { lr: number }): Command 
     .option('--freeze-frontend', 'keep the convolutional frontend and cache its features')
     .option('--train-frontend', 'train the convolutional frontend too')
     .option('--dropout <p>', "every dropout probability (default: the model's)", fraction)
+    .option('--hidden-dropout <p>', 'dropout behind attention and feed-forward (default: --dropout)', fraction)
+    .option('--activation-dropout <p>', 'dropout inside the feed-forward (default: --dropout)', fraction)
+    .option('--attention-dropout <p>', 'dropout of attention weights (default: --dropout)', fraction)
+    .option('--final-dropout <p>', 'dropout before the head (default: --dropout)', fraction)
     .option('--speeds <factors>', 'speeds at which every training utterance is heard, separated by commas', positives, [1])
     .option('--mask-time-prob <p>', "share of frames that SpecAugment hides (default: the model's)", fraction)
     .option('--mask-time-length <frames>', "length of SpecAugment's spans (default: the model's)", count)
+
+/** What was given of some settings. */
+const given = (values: Readonly<Record<string, number | undefined>>): Record<string, number> =>
+  Object.fromEntries(Object.entries(values).filter((entry): entry is [string, number] => entry[1] !== undefined))
 
 /** The settings that flags describe; `frozenByDefault` when neither --freeze-frontend nor --train-frontend is given. */
 export const trainingOf = (flags: TrainingFlags, frozenByDefault: boolean): TrainingInput => {
@@ -112,11 +124,14 @@ export const trainingOf = (flags: TrainingFlags, frozenByDefault: boolean): Trai
     skipNonFinite: flags.skipNonFinite,
     waypointEvery: flags.waypoints,
     seed: flags.seed,
-    dropout: p === undefined ? {} : { hidden: p, activation: p, attention: p, featureProjection: p, final: p },
-    specAugment: {
-      ...(flags.maskTimeProb === undefined ? {} : { timeProbability: flags.maskTimeProb }),
-      ...(flags.maskTimeLength === undefined ? {} : { timeLength: flags.maskTimeLength }),
-    },
+    dropout: given({
+      hidden: flags.hiddenDropout ?? p,
+      activation: flags.activationDropout ?? p,
+      attention: flags.attentionDropout ?? p,
+      featureProjection: p,
+      final: flags.finalDropout ?? p,
+    }),
+    specAugment: given({ timeProbability: flags.maskTimeProb, timeLength: flags.maskTimeLength }),
     speeds: flags.speeds,
     featureCacheBytes: 2 ** 31,
   }
