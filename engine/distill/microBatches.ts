@@ -57,7 +57,10 @@ export class MicroBatches {
 
   /** Audio, or features of a frozen frontend, of utterances: for evaluation. */
   async load(utterances: readonly Utterance[]): Promise<SpeechBatch> {
-    if (this.#features !== undefined) return this.#features.batch(utterances)
+    return this.#features === undefined ? this.audio(utterances) : this.#features.batch(utterances)
+  }
+
+  async audio(utterances: readonly Utterance[]): Promise<SpeechBatch> {
     const { audio, lengths } = await loadBatch(utterances, this.#request.audio)
     return { data: audio, shape: [utterances.length, audio.length / utterances.length], lengths }
   }

@@ -7,7 +7,7 @@ import { Inference, saveModel, type ModelFiles, type SpeechModel } from '../mode
 import type { Device } from '../runtime/index.ts'
 import { tallyErrors, type Transcribed } from './evaluation.ts'
 import { FeatureStore } from './features.ts'
-import { guidanceWays, type Classroom, type Guide, type Waypoint } from './guidance/index.ts'
+import { guidanceWays, sameFrontend, type Classroom, type Guide, type Waypoint } from './guidance/index.ts'
 import { MicroBatches, type MicroBatch } from './microBatches.ts'
 import { accumulateGradient, normalisersOf, type LossParts } from './objective.ts'
 import { AdamW, type AdamWSegment } from './optimiser/adamw.ts'
@@ -188,9 +188,10 @@ class Trainer {
     const normalisers = normalisersOf(microBatches.map(({ batch }) => batch))
     this.#gradient.fill(0)
     const parts: LossParts[] = []
-    for (const [microBatch, { batch }] of microBatches.entries()) {
+    for (const [index, microBatch] of microBatches.entries()) {
+      const { batch } = microBatch
       const features = batch.features === undefined ? await this.#student.frontend(batch.audio!) : await device.upload(batch.features)
-      const lesson = await this.#guide?.teach({ update, microBatch }, batch, features, normalisers)
+      const lesson = await this.#guide?.teach({ update, microBatch: index }, microBatch, features, normalisers)
       const pass = await forwardPass(device, this.#student, features, batch)
       parts.push(await accumulateGradient(this.#student, pass, lesson, batch, normalisers, this.#gradient, !settings.freezeFrontend))
       await lesson?.close()
@@ -220,9 +221,7 @@ class Trainer {
   async #enter(log: LineLog): Promise<void> {
     const change = await this.#guide?.enter(this.#state.update)
     if (change === undefined) return
-    const inference = change.model === undefined ? undefined : this.#inferenceOf(change.model)
-    const rates = inference === undefined ? {} : (await this.#measure(inference)).rates
-    await inference?.dispose()
+    const rates = change.model === undefined ? {} : await this.#measureTeacher(change.model)
     await this.#record(log, { kind: 'teacher', update: this.#state.update + 1, teacher: change.teacher, ...rates })
   }
 
@@ -259,10 +258,18 @@ class Trainer {
   }
 
   /** Errors of a model on the development data. */
-  async #measure(inference: Inference): Promise<{ rates: { wer: number; cer: number }; transcribed: Transcribed[] }> {
+  async #measure(inference: Inference, load = (utterances: readonly Utterance[]) => this.#microBatches.load(utterances)): Promise<{ rates: { wer: number; cer: number }; transcribed: Transcribed[] }> {
     const { dev, vocabulary, text, settings } = this.#request
-    const { tally, transcribed } = await tallyErrors(inference, dev, { vocabulary, text, batchSeconds: settings.batchSeconds }, (utterances) => this.#microBatches.load(utterances))
+    const { tally, transcribed } = await tallyErrors(inference, dev, { vocabulary, text, batchSeconds: settings.batchSeconds }, load)
     return { rates: { wer: tally.words.rate, cer: tally.characters.rate }, transcribed }
+  }
+
+  async #measureTeacher(model: SpeechModel): Promise<{ wer: number; cer: number }> {
+    const shared = sameFrontend(this.#request.student, model)
+    const inference = shared ? this.#inferenceOf(model) : new Inference(this.#request.device, model, { from: 'audio' })
+    const { rates } = await this.#measure(inference, shared ? undefined : (utterances) => this.#microBatches.audio(utterances))
+    await inference.dispose()
+    return rates
   }
 
   #inferenceOf(model: SpeechModel): Inference {

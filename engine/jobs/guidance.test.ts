@@ -64,6 +64,24 @@ describe('waypoint guidance', () => {
     expect(of(whole, 'update').every(({ layerwise }) => layerwise! > 0)).toBe(true)
   })
 
+  it('hears through each snapshot’s own frontend when that is not the frozen one of the student', async () => {
+    const own = join(shop.folder, 'own-frontend')
+    const data = { train: [shop.manifest], dev: [shop.manifest], text }
+    const silent = { signal: new AbortController().signal, onEvent: () => undefined }
+    await finetune({ ...compute, ...data, start: { model: shop.model }, out: own, resume: false, training: { ...training, freezeFrontend: false, waypointEvery: 3 } }, silent)
+    const firstUpdate = async (freezeFrontend: boolean): Promise<Extract<JobEvent, { kind: 'update' | 'teacher' }>[]> => {
+      const events: JobEvent[] = []
+      const settings = { ...compute, ...data, teacher: join(own, 'last'), source: undefined, guidance: { guidance: 'waypoint', ...weights } as const, mixer, out: join(shop.folder, `own-${freezeFrontend}`), resume: false }
+      await convert({ ...settings, training: { ...training, updates: 1, freezeFrontend } }, { ...silent, onEvent: (event) => events.push(event) })
+      return events.filter((event) => event.kind === 'update' || event.kind === 'teacher')
+    }
+    const [[fromFeatures, frozen], [fromAudio, trained]] = [await firstUpdate(true), await firstUpdate(false)]
+    if (frozen?.kind !== 'update' || trained?.kind !== 'update') throw new Error('expected an update')
+    expect(fromFeatures).toEqual(fromAudio)
+    expect(frozen.layerwise).toBeCloseTo(trained.layerwise!, 5)
+    expect(frozen.output).toBeCloseTo(trained.output!, 5)
+  })
+
   it('refuses a folder without snapshots', async () => {
     const away = join(shop.folder, 'no-waypoints')
     await cp(join(teacherRun, 'last'), join(away, 'last'), { recursive: true })

@@ -92,6 +92,7 @@ describe('three updates under each way of guiding end at the weights of PyTorch'
         source,
         waypoints: (stored.waypoints ?? []).map(({ update, weights }) => ({ update, path: `update ${update}`, open: () => Promise.resolve(modelOf(stored.config, weights)) })),
         stages,
+        audio: { samplingRate: 16000, normalise: true },
         masks: () => given(stored.teacherDropoutMasks!),
       })!
       const batch: TrainingBatch = {
@@ -110,7 +111,7 @@ describe('three updates under each way of guiding end at the weights of PyTorch'
       for (const [update, learningRate] of stored.learningRates.entries()) {
         await guide.enter(update)
         const features = await runner.frontend(batch.audio!)
-        const lesson = await guide.teach({ update, microBatch: 0 }, batch, features, normalisersOf([batch]))
+        const lesson = await guide.teach({ update, microBatch: 0 }, { utterances: [], batch }, features, normalisersOf([batch]))
         const pass = await forwardPass(device, runner, features, batch)
         const gradient = new Float32Array(student.layout.size)
         const parts = await accumulateGradient(runner, pass, lesson, batch, normalisersOf([batch]), gradient, true)

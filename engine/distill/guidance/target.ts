@@ -8,7 +8,7 @@ export const target: GuidanceWay = {
     const teacher = new FrozenTeacher(classroom, classroom.teacher!)
     return {
       enter: () => Promise.resolve(undefined),
-      teach: (_, batch, features) => teacher.teach(batch, features, { layerwiseWeight, outputWeight }),
+      teach: (_, microBatch, features) => teacher.teach(microBatch, features, { layerwiseWeight, outputWeight }),
       leave: leaveNothing,
       state: {},
       dispose: () => teacher.dispose(),

@@ -7,14 +7,14 @@ import { accumulateGradient } from '../objective.ts'
 import { disposePass, forwardPass } from '../passes.ts'
 import { withRegularisation } from '../regularisation.ts'
 import { remembered, StageRunner } from '../runner.ts'
-import { requireSameFrontend, type GuidanceWay } from './way.ts'
+import { sameFrontend, type GuidanceWay } from './way.ts'
 
 export const trajectory: GuidanceWay = {
   startsFrom: 'source',
   when: 'Choose it when there is only a pretrained transformer: a copy of it is fine-tuned beside the student, which follows it all the way.',
   open: ({ device, guidance, training, student, source, stages, masks }) => {
     if (source === undefined) throw new UsageError('--source: expected a pretrained transformer for trajectory guidance, found none')
-    if (training.freezeFrontend) requireSameFrontend(student, source)
+    if (training.freezeFrontend && !sameFrontend(student, source)) throw new UsageError('--source: expected the model that the student starts from, found another frontend')
     const { layerwiseWeight, outputWeight, teacherEvery } = guidance
     const teacher = { ...source, config: withRegularisation(source.config, training), parameters: source.parameters.slice() }
     const learning = new StageRunner(device, teacher, { ...stages, training: true })
@@ -27,7 +27,7 @@ export const trajectory: GuidanceWay = {
     const learnsAt = (update: number): boolean => update % teacherEvery === 0
     return {
       enter: () => Promise.resolve(undefined),
-      teach: async (key, shared, sharedFeatures, normalisers) => {
+      teach: async (key, { batch: shared }, sharedFeatures, normalisers) => {
         const learns = learnsAt(key.update)
         const runner = learns ? learning : watching
         const batch = { ...shared, masks: remembered(masks(key)) }

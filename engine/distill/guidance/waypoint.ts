@@ -21,7 +21,7 @@ export const waypoint: GuidanceWay = {
         current = { from: next, teacher: new FrozenTeacher(classroom, model) }
         return { teacher: next.path, model }
       },
-      teach: (_, batch, features) => current!.teacher.teach(batch, features, { layerwiseWeight, outputWeight }),
+      teach: (_, microBatch, features) => current!.teacher.teach(microBatch, features, { layerwiseWeight, outputWeight }),
       leave: leaveNothing,
       state: {},
       dispose: async () => current?.teacher.dispose(),
