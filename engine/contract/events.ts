@@ -35,6 +35,8 @@ export interface UpdateEvent {
   /** Valid audio of the update, in seconds, and seconds of audio a second of time. */
   readonly audioSeconds: number
   readonly audioSecondsPerSecond: number
+  /** Resident memory of the process after the update, in bytes. */
+  readonly memoryBytes: number
   /** Utterances whose transcript does not fit their frames; they take no part. */
   readonly infeasible: number
   readonly secondsLeft: number

@@ -176,6 +176,7 @@ class Trainer {
       gradientNorm: norm,
       audioSeconds,
       audioSecondsPerSecond: audioSeconds / seconds,
+      memoryBytes: process.memoryUsage.rss(),
       infeasible: parts.infeasible,
       secondsLeft: (settings.updates - this.#state.update) * this.#secondsPerUpdate,
     }

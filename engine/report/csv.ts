@@ -9,13 +9,13 @@ const field = (value: string | number | undefined): string => {
 /** One line an update; layers' alignment in columns of their own, WER and CER where an evaluation followed the update. */
 export const metricsCsv = (runs: readonly RunRecord[]): string => {
   const layers = Math.max(0, ...runs.flatMap(({ updates }) => updates.map(({ alignment }) => alignment?.length ?? 0)))
-  const head = ['run', 'update', 'loss', 'ctc', 'layerwise', 'output', ...Array.from({ length: layers }, (_, i) => `alignment_${i}`), 'learning_rate', 'gradient_norm', 'audio_seconds', 'audio_seconds_per_second', 'wer', 'cer']
+  const head = ['run', 'update', 'loss', 'ctc', 'layerwise', 'output', ...Array.from({ length: layers }, (_, i) => `alignment_${i}`), 'learning_rate', 'gradient_norm', 'audio_seconds', 'audio_seconds_per_second', 'memory_bytes', 'wer', 'cer']
   const rows = runs.flatMap(({ name, updates, evaluations }) => {
     const evaluated = new Map(evaluations.map((evaluation) => [evaluation.update, evaluation]))
     return updates.map((update) => [
       ...[name, update.update, update.loss, update.ctc, update.layerwise, update.output],
       ...Array.from({ length: layers }, (_, i) => update.alignment?.[i]),
-      ...[update.learningRate, update.gradientNorm, update.audioSeconds, update.audioSecondsPerSecond, evaluated.get(update.update)?.wer, evaluated.get(update.update)?.cer],
+      ...[update.learningRate, update.gradientNorm, update.audioSeconds, update.audioSecondsPerSecond, update.memoryBytes, evaluated.get(update.update)?.wer, evaluated.get(update.update)?.cer],
     ])
   })
   return [head, ...rows].map((row) => `${row.map(field).join(',')}\r\n`).join('')

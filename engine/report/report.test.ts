@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { niceTicks, smoothed } from './chart.ts'
 import { metricsCsv, reportPage, type Report } from './index.ts'
 
-const update = (n: number, ctc: number) => ({ kind: 'update', update: n, updates: 3, loss: ctc, ctc, learningRate: 1e-3, gradientNorm: 1, audioSeconds: 1, audioSecondsPerSecond: 1, infeasible: 0, secondsLeft: 0 }) as const
+const update = (n: number, ctc: number) => ({ kind: 'update', update: n, updates: 3, loss: ctc, ctc, learningRate: 1e-3, gradientNorm: 1, audioSeconds: 1, audioSecondsPerSecond: 1, memoryBytes: 2 ** 30, infeasible: 0, secondsLeft: 0 }) as const
 
 const report: Report = {
   title: 'Teacher & <student>',
@@ -59,8 +59,8 @@ describe('metricsCsv', () => {
   it('has a line an update, with layers and evaluations in their columns, and quotes what needs it', () => {
     const guided = { ...update(1, 3), layerwise: 2, output: 0.5, alignment: [4, 5] }
     const [head, ...rows] = metricsCsv([{ ...report.runs[0]!, name: 'a "b", c' }, { ...report.runs[0]!, name: 'guided', updates: [guided], evaluations: [] }]).split('\r\n')
-    expect(head).toBe('run,update,loss,ctc,layerwise,output,alignment_0,alignment_1,learning_rate,gradient_norm,audio_seconds,audio_seconds_per_second,wer,cer')
-    expect(rows).toEqual(['"a ""b"", c",1,3,3,,,,,0.001,1,1,1,,', '"a ""b"", c",2,2,2,,,,,0.001,1,1,1,,', '"a ""b"", c",3,1,1,,,,,0.001,1,1,1,0.2,0.1', 'guided,1,3,3,2,0.5,4,5,0.001,1,1,1,,', ''])
+    expect(head).toBe('run,update,loss,ctc,layerwise,output,alignment_0,alignment_1,learning_rate,gradient_norm,audio_seconds,audio_seconds_per_second,memory_bytes,wer,cer')
+    expect(rows).toEqual(['"a ""b"", c",1,3,3,,,,,0.001,1,1,1,1073741824,,', '"a ""b"", c",2,2,2,,,,,0.001,1,1,1,1073741824,,', '"a ""b"", c",3,1,1,,,,,0.001,1,1,1,1073741824,0.2,0.1', 'guided,1,3,3,2,0.5,4,5,0.001,1,1,1,1073741824,,', ''])
   })
 })
 

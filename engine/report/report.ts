@@ -2,6 +2,7 @@ import type { Transcribed } from '../distill/index.ts'
 import { align, wordsOf, type AlignedPair, type LatencyFailure, type LatencyPoint } from '../evaluate/index.ts'
 import { lineChart, smoothed, type Series } from './chart.ts'
 import { mebibytes, percent } from './figures.ts'
+import { heatStrip } from './heatStrip.ts'
 import { escape, page } from './html.ts'
 import type { RunRecord } from './runRecord.ts'
 
@@ -82,11 +83,18 @@ const curves = (runs: readonly RunRecord[]): string => {
     .filter(({ updates }) => updates.some((update) => update.layerwise !== undefined))
     .map(({ name, updates }): Series => ({ name, points: smoothed(updates.flatMap((update) => (update.layerwise === undefined ? [] : [[update.update, update.layerwise] as const]))) }))
   const wer = runs.map(({ name, evaluations }): Series => ({ name, points: evaluations.map((evaluation) => [evaluation.update, 100 * evaluation.wer] as const) }))
+  const strips = runs.map(({ name, updates }) =>
+    heatStrip(
+      updates.flatMap(({ update, alignment: byLayer }) => (byLayer === undefined || byLayer.length === 0 ? [] : [[update, byLayer] as const])),
+      { title: `Alignment loss of each layer, ${name}`, x: 'update' },
+    ),
+  )
   return (
     '<h2>Training</h2>' +
     lineChart(wer, { title: 'Word error rate on the development data', x: 'update', y: 'WER, %', marks: true }) +
     lineChart(loss, { title: 'CTC loss per character, smoothed', x: 'update', y: 'CTC loss' }) +
-    (alignment.length === 0 ? '' : lineChart(alignment, { title: 'Weighted layerwise alignment loss, smoothed', x: 'update', y: 'layerwise loss' }))
+    (alignment.length === 0 ? '' : lineChart(alignment, { title: 'Weighted layerwise alignment loss, smoothed', x: 'update', y: 'layerwise loss' })) +
+    strips.join('')
   )
 }
 
