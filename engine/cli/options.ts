@@ -56,6 +56,7 @@ export interface TrainingFlags extends ComputeFlags, TextFlags {
   evaluateEvery: number
   keepCheckpoints: number
   patience?: number
+  average?: number
   skipNonFinite: number
   waypoints?: number
   seed: number
@@ -88,6 +89,7 @@ export const withTraining = (command: Command, { lr }: { lr: number }): Command 
     .option('--clip <norm>', 'largest global gradient norm', positive, 1)
     .option('--evaluate-every <n>', 'updates between evaluations and checkpoints', count, 250)
     .option('--keep-checkpoints <n>', 'newest checkpoints that are kept', count, 2)
+    .option('--average <decay>', 'evaluate and keep an exponential average of the weights (default: the weights themselves)', fraction)
     .option('--patience <n>', 'evaluations without a better WER after which the run ends (default: never)', count)
     .option('--skip-non-finite <n>', 'updates that are not finite to skip before the run stops', countOrZero, 0)
     .option('--waypoints <n>', 'keep a snapshot of the model every so many updates, for waypoint guidance', count)
@@ -121,6 +123,7 @@ export const trainingOf = (flags: TrainingFlags, frozenByDefault: boolean): Trai
     evaluateEvery: flags.evaluateEvery,
     keepCheckpoints: flags.keepCheckpoints,
     patience: flags.patience,
+    averageDecay: flags.average,
     skipNonFinite: flags.skipNonFinite,
     waypointEvery: flags.waypoints,
     seed: flags.seed,

@@ -26,6 +26,7 @@ export const trainingSchema = z.strictObject({
   keepCheckpoints: count.default(2).describe('newest checkpoints that are kept'),
   patience: count.optional().describe('evaluations without a better WER after which the run ends; default: never'),
   skipNonFinite: z.int().nonnegative().default(0).describe('updates of a loss or gradient that is not finite that are skipped before the run stops'),
+  averageDecay: z.number().min(0).lt(1).optional().describe('decay of an exponential average of the weights, which is then what is evaluated and kept; default: none'),
   waypointEvery: count.optional().describe('updates between snapshots that are kept, for waypoint guidance; default: none'),
   seed: z.int().nonnegative(),
   /** Regularisation; where absent, the model's config.json decides. */

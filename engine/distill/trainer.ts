@@ -14,6 +14,7 @@ import { AdamW, type AdamWSegment } from './optimiser/adamw.ts'
 import { clipScale, firstNonFinite, gradientNorm, largestGradient } from './optimiser/clip.ts'
 import { scheduleOf, segmentsOf } from './optimiser/fromSettings.ts'
 import { learningRate, type Schedule } from './optimiser/schedule.ts'
+import { followWeights } from './optimiser/weightAverage.ts'
 import { disposePass, forwardPass } from './passes.ts'
 import { withRegularisation } from './regularisation.ts'
 import { loadCheckpoint, saveCheckpoint, stateHash, type Resume, type TrainingState } from './runFolder.ts'
@@ -58,6 +59,8 @@ class Trainer {
   readonly #onEvent: OnEvent
   readonly #signal: AbortSignal
   readonly #student: StageRunner
+  /** What is evaluated and saved: the student, or its averaged weights. */
+  readonly #kept: SpeechModel
   readonly #guide: Guide | undefined
   readonly #inference: Inference
   readonly #features: FeatureStore | undefined
@@ -79,13 +82,15 @@ class Trainer {
     this.#student = new StageRunner(device, trained, { ...options, training: true })
     const masks: Classroom['masks'] = (key) => drawnMasks({ seed: settings.seed, ...key }, 'teacher.')
     this.#guide = guidance === undefined ? undefined : guidanceWays[guidance.guidance].open({ ...request, guidance, training: settings, stages: options, masks })
-    this.#inference = this.#inferenceOf(student)
+    const averaged = settings.averageDecay === undefined ? undefined : student.parameters.slice()
+    this.#kept = averaged === undefined ? student : { ...student, parameters: averaged }
+    this.#inference = this.#inferenceOf(this.#kept)
     this.#features = settings.freezeFrontend ? new FeatureStore(device, this.#student, request.audio, settings.featureCacheBytes) : undefined
     this.#optimiser = new AdamW(student.layout.size)
     this.#gradient = new Float32Array(student.layout.size)
     this.#segments = segmentsOf(student, settings)
     this.#schedule = scheduleOf(settings)
-    this.#state = { update: 0, parameters: student.parameters, ...this.#optimiser.state, guide: this.#guide?.state ?? {}, best: undefined, skipped: 0 }
+    this.#state = { update: 0, parameters: student.parameters, ...this.#optimiser.state, averaged, guide: this.#guide?.state ?? {}, best: undefined, skipped: 0 }
     this.#microBatches = new MicroBatches(request, config, this.#features)
   }
 
@@ -205,9 +210,10 @@ class Trainer {
 
   #step(rate: number, norm: number): void {
     const { settings } = this.#request
-    const { update, skipped, parameters } = this.#state
+    const { update, skipped, parameters, averaged } = this.#state
     const gradientScale = clipScale(norm, settings.clipNorm)
     this.#optimiser.step(parameters, this.#gradient, { learningRate: rate, update: update - skipped, gradientScale, segments: this.#segments })
+    if (averaged !== undefined) followWeights(averaged, parameters, settings.averageDecay!, update)
   }
 
   /** Lets an update pass that is not finite, as often as the settings allow. */
@@ -244,14 +250,14 @@ class Trainer {
   }
 
   async #evaluate(log: LineLog, record: boolean): Promise<{ wer: number; cer: number }> {
-    const { student, files, lineage, out } = this.#request
+    const { files, lineage, out } = this.#request
     const { rates, transcribed } = await this.#measure(this.#inference)
     if (!record) return rates
     const { update } = this.#state
     const best = this.#state.best === undefined || rates.wer < this.#state.best.wer
     if (best) {
       this.#state.best = { update, ...rates }
-      await saveModel(join(out, 'best'), withLineage(student, { ...lineage, update, ...rates }), files, { replace: true })
+      await saveModel(join(out, 'best'), withLineage(this.#kept, { ...lineage, update, ...rates }), files, { replace: true })
     }
     await writeFileAtomic(join(out, 'transcripts.json'), `${JSON.stringify({ update, utterances: transcribed })}\n`)
     await this.#record(log, { kind: 'evaluation', update, ...rates, best })
@@ -280,10 +286,10 @@ class Trainer {
 
   /** Keeps a snapshot where one is due. */
   async #waypoint(): Promise<void> {
-    const { out, student, files, lineage, settings } = this.#request
+    const { out, files, lineage, settings } = this.#request
     const { update } = this.#state
     if (settings.waypointEvery === undefined || update % settings.waypointEvery !== 0) return
-    await saveModel(join(out, 'waypoints', `update-${String(update).padStart(8, '0')}`), withLineage(student, { ...lineage, update }), files, { replace: true })
+    await saveModel(join(out, 'waypoints', `update-${String(update).padStart(8, '0')}`), withLineage(this.#kept, { ...lineage, update }), files, { replace: true })
   }
 
   async #record(log: LineLog, event: JobEvent): Promise<void> {
@@ -303,9 +309,9 @@ class Trainer {
   }
 
   async #finish(last: { wer: number; cer: number }): Promise<TrainingResult> {
-    const { out, student, files, lineage } = this.#request
+    const { out, files, lineage } = this.#request
     const { update, best } = this.#state
-    await saveModel(join(out, 'last'), withLineage(student, { ...lineage, update, ...last }), files, { replace: true })
+    await saveModel(join(out, 'last'), withLineage(this.#kept, { ...lineage, update, ...last }), files, { replace: true })
     return { updates: update, best: { ...best!, path: join(out, 'best') }, last: { ...last, path: join(out, 'last') }, stateSha256: stateHash(this.#state) }
   }
 }

@@ -3,7 +3,9 @@ import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { openWorkshop, type Workshop } from '../cli/testing/command.ts'
 import type { GuidanceInput, JobEvent, TrainingInput } from '../contract/index.ts'
+import { openSafetensors } from '../checkpoint/index.ts'
 import { CheckpointError, InterruptedError, MissingFileError, UsageError } from '../errors.ts'
+import { openModel } from '../models/index.ts'
 import { convert, finetune, type TrainingSummary } from './index.ts'
 
 const training: TrainingInput = {
@@ -122,6 +124,29 @@ describe('a run', () => {
     // Nothing is learned at such a rate: the first evaluation stays the best.
     expect(of(patient, 'evaluation').map(({ update, best }) => [update, best])).toEqual([[2, true], [4, false], [6, false], [8, false]])
     expect(patient.summary.updates).toBe(8)
+  })
+
+  it('keeps an average of the weights, and resumes to its bits', async () => {
+    const each = { averageDecay: 0.6, updates: 5, evaluateEvery: 1, keepCheckpoints: 5 }
+    const whole = await finetuned('averaged', each)
+    const vectors = async (update: number): Promise<Record<'parameters' | 'averaged', Float32Array>> => {
+      const file = await openSafetensors(join(shop.folder, 'averaged', 'checkpoints', `update-0000000${update}`, 'state.safetensors'))
+      const [parameters, averaged] = [await file.read('parameters'), await file.read('averaged')]
+      await file.close()
+      return { parameters, averaged }
+    }
+    // The first update has a learning rate of zero, so all starts from its weights.
+    let expected = (await vectors(1)).parameters
+    for (const update of [2, 3, 4, 5]) {
+      const { parameters, averaged } = await vectors(update)
+      expected = expected.map((value, i) => value + (1 - Math.min(0.6, (1 + update) / (10 + update))) * (parameters[i]! - value))
+      expect(averaged.every((value, i) => Math.abs(value - expected[i]!) < 1e-6)).toBe(true)
+    }
+    const kept = await openModel(join(shop.folder, 'averaged', 'last'))
+    expect(kept.parameters).toEqual((await vectors(5)).averaged)
+    await rm(join(shop.folder, 'averaged', 'checkpoints', 'update-00000005'), { recursive: true })
+    const settings = { ...compute, start: { model: shop.model }, train: [shop.manifest], dev: [shop.manifest], text, out: join(shop.folder, 'averaged'), resume: true, training: { ...training, ...each } }
+    expect((await finetune(settings, { signal: new AbortController().signal, onEvent: () => undefined })).stateSha256).toBe(whole.summary.stateSha256)
   })
 
   it('keeps as many checkpoints as it was told', async () => {
