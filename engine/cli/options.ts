@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { InvalidArgumentError, Option, type Command } from 'commander'
-import { guidanceNames, type GuidanceName, type GuidanceInput, type MixerSettings, type TextSettings, type TrainingInput, type TrainingSettings } from '../contract/index.ts'
+import { guidanceNames, type GuidanceName, type GuidanceInput, type MixerInput, type TextSettings, type TrainingInput, type TrainingSettings } from '../contract/index.ts'
 
 const number = (accepts: (value: number) => boolean, expected: string) => (text: string): number => {
   const value = Number(text)
@@ -68,6 +68,7 @@ export interface TrainingFlags extends ComputeFlags, TextFlags {
   attentionDropout?: number
   finalDropout?: number
   speeds: number[]
+  channels: number
   maskTimeProb?: number
   maskTimeLength?: number
 }
@@ -102,6 +103,7 @@ export const withTraining = (command: Command, { lr }: { lr: number }): Command 
     .option('--attention-dropout <p>', 'dropout of attention weights (default: --dropout)', fraction)
     .option('--final-dropout <p>', 'dropout before the head (default: --dropout)', fraction)
     .option('--speeds <factors>', 'speeds at which every training utterance is heard, separated by commas', positives, [1])
+    .option('--channels <n>', 'random channels (equaliser and noise) through which every training utterance is heard, besides as it is', countOrZero, 0)
     .option('--mask-time-prob <p>', "share of frames that SpecAugment hides (default: the model's)", fraction)
     .option('--mask-time-length <frames>', "length of SpecAugment's spans (default: the model's)", count)
 
@@ -136,6 +138,7 @@ export const trainingOf = (flags: TrainingFlags, frozenByDefault: boolean): Trai
     }),
     specAugment: given({ timeProbability: flags.maskTimeProb, timeLength: flags.maskTimeLength }),
     speeds: flags.speeds,
+    channels: flags.channels,
     featureCacheBytes: 2 ** 31,
   }
 }
@@ -177,4 +180,4 @@ export const guidanceOf = ({ guidance, layerwiseWeight, outputWeight, teacherEve
   ...(switchUpdate === undefined ? {} : { switchUpdate }),
 })
 
-export const mixerOf = ({ headdim, dState }: ConvertFlags): MixerSettings => ({ expand: 1, dState, dConv: 4, headdim, ngroups: 1 })
+export const mixerOf = ({ headdim, dState }: ConvertFlags): MixerInput => ({ expand: 1, dState, dConv: 4, headdim, ngroups: 1 })

@@ -27,6 +27,10 @@ export const trainingSchema = z.strictObject({
   patience: count.optional().describe('evaluations without a better WER after which the run ends; default: never'),
   skipNonFinite: z.int().nonnegative().default(0).describe('updates of a loss or gradient that is not finite that are skipped before the run stops'),
   averageDecay: z.number().min(0).lt(1).optional().describe('decay of an exponential average of the weights, which is then what is evaluated and kept; default: none'),
+  mixerPhase: z
+    .strictObject({ updates: count.describe('of all updates, those in which each mixer is trained alone'), learningRate: z.number().positive().describe('learning rate there, risen to over its first tenth') })
+    .optional()
+    .describe('a first phase that trains each mixer alone, on the inputs of its layer in the model it starts from, towards the output of the attention there; default: none'),
   waypointEvery: count.optional().describe('updates between snapshots that are kept, for waypoint guidance; default: none'),
   seed: z.int().nonnegative(),
   /** Regularisation; where absent, the model's config.json decides. */
@@ -41,6 +45,7 @@ export const trainingSchema = z.strictObject({
     .default({})
     .describe('SpecAugment spans; default: those of the model'),
   speeds: z.array(z.number().min(0.5).max(2)).min(1).default([1]).describe('speeds at which every training utterance is heard'),
+  channels: z.int().nonnegative().default(0).describe('random channels (an equaliser and noise) through which every training utterance is heard, besides as it is'),
   featureCacheBytes: z.int().nonnegative().default(2 ** 31).describe('memory for cached frontend features, in bytes'),
 })
 export type TrainingSettings = z.infer<typeof trainingSchema>
@@ -64,8 +69,19 @@ export type GuidanceSettings = z.infer<typeof guidanceSchema>
 /** The same for guidance. */
 export type GuidanceInput = z.input<typeof guidanceSchema>
 
-export const mixerSchema = z.strictObject({ expand: count, dState: count, dConv: count, headdim: count, ngroups: count })
+export const mixerSchema = z.strictObject({
+  expand: count,
+  dState: count,
+  dConv: count,
+  headdim: count,
+  ngroups: count,
+  convActivation: z.enum(['silu', 'none']).default('silu').describe('activation behind the convolution'),
+  gate: z.enum(['silu', 'none']).default('silu').describe('gate of the scan’s output'),
+  norm: z.enum(['rms', 'none']).default('rms').describe('norm before the output projection'),
+})
 export type MixerSettings = z.infer<typeof mixerSchema>
+/** The same as a caller writes it down. */
+export type MixerInput = z.input<typeof mixerSchema>
 
 export const textSchema = z.strictObject({
   case: z.enum(['auto', 'upper', 'lower', 'keep']).default('auto').describe('case that transcripts are brought to; auto: that of the vocabulary'),

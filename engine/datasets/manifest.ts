@@ -13,6 +13,8 @@ export interface Utterance {
   readonly duration: number
   /** How fast the recording is played; as it is when absent. */
   readonly speed?: number
+  /** Which random channel it is heard through; none when absent. */
+  readonly channel?: number
   readonly offset: number | undefined
   readonly text: string | undefined
   readonly speaker: string | undefined

@@ -3,8 +3,8 @@ import { dirname, join, resolve } from 'node:path'
 import type { z } from 'zod'
 import { parsePreprocessor } from '../audio/index.ts'
 import { readJson, requireEmptyFolder, sha256OfFile } from '../checkpoint/index.ts'
-import { guidanceSchema, trainingSchema, type GuidanceInput, type MixerSettings, type TextSettings, type TrainingInput, type TrainingSettings } from '../contract/index.ts'
-import { atSpeeds, checkRecordings, readCorpus, requireFit, requireTexts, Vocabulary, type Utterance } from '../datasets/index.ts'
+import { guidanceSchema, trainingSchema, type GuidanceInput, type MixerInput, type TextSettings, type TrainingInput, type TrainingSettings } from '../contract/index.ts'
+import { atSpeeds, throughChannels, checkRecordings, readCorpus, requireFit, requireTexts, Vocabulary, type Utterance } from '../datasets/index.ts'
 import { guidanceWays, studentFrom, train, type Resume, type Waypoint, type TrainingRequest, type TrainingResult } from '../distill/index.ts'
 import { ConfigError, messageOf, MissingFileError, UsageError } from '../errors.ts'
 import { createModel, openModel, parseWav2Vec2Config, type SpeechModel } from '../models/index.ts'
@@ -33,7 +33,7 @@ export interface ConvertSettings extends Common {
   readonly guidance: GuidanceInput
   /** Folder of snapshots for waypoint guidance; default: `waypoints` beside the teacher. */
   readonly waypoints?: string | undefined
-  readonly mixer: MixerSettings
+  readonly mixer: MixerInput
 }
 
 export interface TrainingSummary extends TrainingResult {
@@ -43,13 +43,13 @@ export interface TrainingSummary extends TrainingResult {
 }
 
 /** Both corpora, every transcript spelt and every recording opened, before anything is written. */
-const readCorpora = async (paths: Common, { speeds }: TrainingSettings): Promise<{ train: Utterance[]; dev: Utterance[]; sha256: string[] }> => {
+const readCorpora = async (paths: Common, { speeds, channels }: TrainingSettings): Promise<{ train: Utterance[]; dev: Utterance[]; sha256: string[] }> => {
   const readAll = async (of: readonly string[]): Promise<Utterance[]> => (await Promise.all(of.map(readCorpus))).flat()
   const [train, dev] = [await readAll(paths.train), await readAll(paths.dev)]
   requireTexts([...train, ...dev])
   await checkRecordings([...train, ...dev])
   const manifests = [...new Set(train.map(({ manifest }) => manifest))]
-  return { train: atSpeeds(train, speeds), dev, sha256: await Promise.all(manifests.map(sha256OfFile)) }
+  return { train: throughChannels(atSpeeds(train, speeds), channels), dev, sha256: await Promise.all(manifests.map(sha256OfFile)) }
 }
 
 /** Settings with their defaults; UsageError says which one holds what. */
