@@ -155,6 +155,9 @@ export interface ConvertFlags extends TrainingFlags {
   outputWeight: number
   headdim: number
   dState: number
+  inheritMixers?: true
+  mixerUpdates?: number
+  mixerLr?: number
 }
 
 export const withConversion = (command: Command): Command =>
@@ -170,6 +173,12 @@ export const withConversion = (command: Command): Command =>
     .option('--waypoint-models <folder>', 'waypoint: snapshots of the teacher’s training (default: waypoints/ beside the teacher)')
     .option('--headdim <n>', 'width of a Mamba2 head', count, 64)
     .option('--d-state <n>', 'state size of Mamba2', count, 128)
+    .option('--inherit-mixers', 'start the mixers as the attention they replace: its heads, weights and widths, without Mamba2’s activation, gate and norm')
+    .option('--mixer-updates <n>', 'of all updates, the first that train each mixer alone towards the attention it replaces (default: none)', count)
+    .option('--mixer-lr <rate>', 'learning rate there (default: --lr)', positive)
+
+/** The phase of the mixers alone, where the flags ask for one. */
+export const mixerPhaseOf = ({ mixerUpdates: updates, mixerLr, lr }: ConvertFlags): Pick<TrainingInput, 'mixerPhase'> => (updates === undefined ? {} : { mixerPhase: { updates, learningRate: mixerLr ?? lr } })
 
 export const guidanceOf = ({ guidance, layerwiseWeight, outputWeight, teacherEvery, switch: switchUpdate, keepOutput }: ConvertFlags): GuidanceInput => ({
   guidance,
@@ -180,4 +189,5 @@ export const guidanceOf = ({ guidance, layerwiseWeight, outputWeight, teacherEve
   ...(switchUpdate === undefined ? {} : { switchUpdate }),
 })
 
-export const mixerOf = ({ headdim, dState }: ConvertFlags): MixerInput => ({ expand: 1, dState, dConv: 4, headdim, ngroups: 1 })
+export const mixerOf = ({ headdim, dState, inheritMixers }: ConvertFlags): MixerInput | 'inherited' =>
+  inheritMixers === true ? 'inherited' : ({ expand: 1, dState, dConv: 4, headdim, ngroups: 1 })

@@ -9,6 +9,7 @@ import { tallyErrors, type Transcribed } from './evaluation.ts'
 import { FeatureStore } from './features.ts'
 import { guidanceWays, sameFrontend, type Classroom, type Guide, type Waypoint } from './guidance/index.ts'
 import { MicroBatches, type MicroBatch } from './microBatches.ts'
+import { MixerPhase, mixerSegments } from './mixerPhase.ts'
 import { accumulateGradient, normalisersOf, type LossParts } from './objective.ts'
 import { AdamW, type AdamWSegment } from './optimiser/adamw.ts'
 import { clipScale, firstNonFinite, gradientNorm, largestGradient } from './optimiser/clip.ts'
@@ -62,6 +63,7 @@ class Trainer {
   /** What is evaluated and saved: the student, or its averaged weights. */
   readonly #kept: SpeechModel
   readonly #guide: Guide | undefined
+  readonly #mixerPhase: MixerPhase | undefined
   readonly #inference: Inference
   readonly #features: FeatureStore | undefined
   readonly #optimiser: AdamW
@@ -82,6 +84,7 @@ class Trainer {
     this.#student = new StageRunner(device, trained, { ...options, training: true })
     const masks: Classroom['masks'] = (key) => drawnMasks({ seed: settings.seed, ...key }, 'teacher.')
     this.#guide = guidance === undefined ? undefined : guidanceWays[guidance.guidance].open({ ...request, guidance, training: settings, stages: options, masks })
+    this.#mixerPhase = settings.mixerPhase === undefined ? undefined : new MixerPhase(device, this.#student, request.source!, options)
     const averaged = settings.averageDecay === undefined ? undefined : student.parameters.slice()
     this.#kept = averaged === undefined ? student : { ...student, parameters: averaged }
     this.#inference = this.#inferenceOf(this.#kept)
@@ -121,6 +124,7 @@ class Trainer {
       await log.close()
       await this.#student.dispose()
       await this.#guide?.dispose()
+      await this.#mixerPhase?.dispose()
       await this.#inference.dispose()
     }
   }
@@ -162,7 +166,7 @@ class Trainer {
     const started = performance.now()
     const parts = await this.#learn(microBatches)
     const norm = gradientNorm([this.#gradient])
-    const rate = learningRate(this.#schedule, this.#state.update)
+    const rate = this.#learningRate()
     const utterances = microBatches.flatMap((microBatch) => microBatch.utterances)
     this.#state.update++
     if (Number.isFinite(parts.loss) && Number.isFinite(norm)) this.#step(rate, norm)
@@ -176,7 +180,7 @@ class Trainer {
       updates: settings.updates,
       loss: parts.loss,
       ctc: parts.ctc,
-      ...(this.#guide === undefined ? {} : { layerwise: parts.layerwise, alignment: parts.alignment, output: parts.output }),
+      ...(this.#guide === undefined && this.#mixerPhase === undefined ? {} : { layerwise: parts.layerwise, alignment: parts.alignment, output: parts.output }),
       learningRate: rate,
       gradientNorm: norm,
       audioSeconds,
@@ -192,11 +196,18 @@ class Trainer {
     const { settings, device } = this.#request
     const { update } = this.#state
     const normalisers = normalisersOf(microBatches.map(({ batch }) => batch))
+    const apart = this.#mixersApart()
+    const frames = sumOf(microBatches.flatMap(({ batch }) => [...batch.lengths]))
     this.#gradient.fill(0)
     const parts: LossParts[] = []
     for (const [index, microBatch] of microBatches.entries()) {
       const { batch } = microBatch
       const features = batch.features === undefined ? await this.#student.frontend(batch.audio!) : await device.upload(batch.features)
+      if (apart) {
+        parts.push(await this.#mixerPhase!.learn(microBatch, features, sumOf([...batch.lengths]) / frames, this.#gradient))
+        features.dispose()
+        continue
+      }
       const lesson = await this.#guide?.teach({ update, microBatch: index }, microBatch, features, normalisers)
       const pass = await forwardPass(device, this.#student, features, batch)
       parts.push(await accumulateGradient(this.#student, pass, lesson, batch, normalisers, this.#gradient, !settings.freezeFrontend))
@@ -204,16 +215,44 @@ class Trainer {
       disposePass(pass)
       features.dispose()
     }
-    this.#guide?.leave(update)
+    if (!apart) this.#guide?.leave(update)
     return parts.reduce(addParts)
   }
 
+  /** Whether the update under way is of the phase in which mixers learn alone. */
+  #mixersApart(): boolean {
+    return this.#state.update < (this.#request.settings.mixerPhase?.updates ?? 0)
+  }
+
+  /** Of the update under way. */
+  #learningRate(): number {
+    const { mixerPhase } = this.#request.settings
+    const { update } = this.#state
+    if (mixerPhase === undefined) return learningRate(this.#schedule, update)
+    if (this.#mixersApart()) return mixerPhase.learningRate * Math.min(1, (update + 1) / Math.ceil(mixerPhase.updates / 10))
+    return learningRate(this.#schedule, update - mixerPhase.updates)
+  }
+
+  /** Changes the parameters by the gradient of the update that was just counted. */
   #step(rate: number, norm: number): void {
-    const { settings } = this.#request
+    const { settings, student } = this.#request
     const { update, skipped, parameters, averaged } = this.#state
+    const before = settings.mixerPhase?.updates ?? 0
     const gradientScale = clipScale(norm, settings.clipNorm)
-    this.#optimiser.step(parameters, this.#gradient, { learningRate: rate, update: update - skipped, gradientScale, segments: this.#segments })
+    if (update <= before) {
+      this.#optimiser.step(parameters, this.#gradient, { learningRate: rate, update: update - skipped, gradientScale, segments: mixerSegments(student, settings.weightDecay) })
+    } else {
+      this.#optimiser.step(parameters, this.#gradient, { learningRate: rate, update: update - before - skipped, gradientScale, segments: this.#segments })
+    }
+    if (update === before) this.#beginJointly()
     if (averaged !== undefined) followWeights(averaged, parameters, settings.averageDecay!, update)
+  }
+
+  /** The joint phase starts with moments of its own: those of the mixers belong to another loss, and the other parameters have none. */
+  #beginJointly(): void {
+    this.#state.firstMoment.fill(0)
+    this.#state.secondMoment.fill(0)
+    this.#state.skipped = 0
   }
 
   /** Lets an update pass that is not finite, as often as the settings allow. */
@@ -315,6 +354,8 @@ class Trainer {
     return { updates: update, best: { ...best!, path: join(out, 'best') }, last: { ...last, path: join(out, 'last') }, stateSha256: stateHash(this.#state) }
   }
 }
+
+const sumOf = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0)
 
 const addParts = (a: LossParts, b: LossParts): LossParts => ({
   loss: a.loss + b.loss,

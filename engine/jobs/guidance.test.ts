@@ -39,7 +39,7 @@ interface Run {
   readonly events: JobEvent[]
 }
 
-const run = async (name: string, guidance: GuidanceInput, { stopAfter = Infinity, resume = false, updates = 8 }: { stopAfter?: number; resume?: boolean | number; updates?: number } = {}): Promise<Run> => {
+const run = async (name: string, guidance: GuidanceInput, { stopAfter = Infinity, resume = false, updates = 8, more = {} }: { stopAfter?: number; resume?: boolean | number; updates?: number; more?: Partial<TrainingInput> } = {}): Promise<Run> => {
   const events: JobEvent[] = []
   const abort = new AbortController()
   const onEvent = (event: JobEvent): void => {
@@ -47,7 +47,7 @@ const run = async (name: string, guidance: GuidanceInput, { stopAfter = Infinity
     if (event.kind === 'update' && event.update === stopAfter) abort.abort()
   }
   const data = { train: [shop.manifest], dev: [shop.manifest], text }
-  const settings = { ...compute, ...data, teacher: join(teacherRun, 'last'), source: undefined, guidance, mixer, out: join(shop.folder, name), resume, training: { ...training, updates } }
+  const settings = { ...compute, ...data, teacher: join(teacherRun, 'last'), source: undefined, guidance, mixer, out: join(shop.folder, name), resume, training: { ...training, updates, ...more } }
   return { summary: await convert(settings, { signal: abort.signal, onEvent }), events }
 }
 
@@ -109,6 +109,33 @@ describe('hybrid guidance', () => {
     expect(of(kept, 'update')[7]).toMatchObject({ layerwise: 0 })
     expect(of(kept, 'update')[7]!.output).toBeGreaterThan(0)
     await expect(run('hybrid-never', { guidance: 'hybrid', ...weights })).rejects.toBeInstanceOf(UsageError)
+  })
+})
+
+describe('the mixers’ phase', () => {
+  it('changes nothing but the mixers, lowers the share they miss, and leaves the rest to the joint phase', async () => {
+    const phase = await run('mixers', { guidance: 'target', ...weights }, { updates: 24, more: { mixerPhase: { updates: 22, learningRate: 3e-3 }, evaluateEvery: 2, keepCheckpoints: 20 } })
+    const updates = of(phase, 'update')
+    expect(updates.slice(0, 22).every(({ ctc, loss, layerwise }) => ctc === 0 && loss === layerwise)).toBe(true)
+    expect(updates[21]!.loss).toBeLessThan(0.8 * updates[0]!.loss)
+    expect(updates[22]!.ctc).toBeGreaterThan(0)
+    expect(updates[22]!.learningRate).toBe(0)
+    const parameters = async (update: number): Promise<Float32Array> => {
+      const file = await openSafetensors(join(shop.folder, 'mixers', 'checkpoints', `update-000000${String(update).padStart(2, '0')}`, 'state.safetensors'))
+      const values = await file.read('parameters')
+      await file.close()
+      return values
+    }
+    const { layout } = await openModel(join(shop.folder, 'mixers', 'last'))
+    const [before, after] = [await parameters(2), await parameters(22)]
+    for (const { name, offset, size } of layout.places) {
+      const same = before.subarray(offset, offset + size).every((value, i) => value === after[offset + i])
+      expect(same, name).toBe(!name.includes('_mamba.'))
+    }
+  })
+
+  it('must leave updates for the joint phase', async () => {
+    await expect(run('mixers-only', { guidance: 'target', ...weights }, { more: { mixerPhase: { updates: 8, learningRate: 1e-3 } } })).rejects.toThrow('--mixer-updates: expected fewer than all 8 updates, found 8')
   })
 })
 
@@ -198,7 +225,8 @@ describe('a damaged checkpoint', () => {
 })
 
 describe('every way of guiding', () => {
-  const ways: GuidanceInput[] = [
+  const ways: (GuidanceInput & { mixerPhase?: TrainingInput['mixerPhase'] })[] = [
+    { guidance: 'target', ...weights, mixerPhase: { updates: 4, learningRate: 1e-3 } },
     { guidance: 'unguided', ...weights },
     { guidance: 'target', ...weights },
     { guidance: 'trajectory', ...weights },
@@ -206,13 +234,14 @@ describe('every way of guiding', () => {
     { guidance: 'waypoint', ...weights },
     { guidance: 'hybrid', ...weights, switchUpdate: 4 },
   ]
-  it.each(ways)('resumes to the bits of a run that was never stopped: $guidance, teacher every $teacherEvery', async (guidance) => {
-    const name = `${guidance.guidance}-${guidance.teacherEvery ?? 1}`
-    const whole = await run(`${name}-whole`, guidance)
+  it.each(ways)('resumes to the bits of a run that was never stopped: $guidance, teacher every $teacherEvery, mixers alone first $mixerPhase', async ({ mixerPhase, ...guidance }) => {
+    const name = `${guidance.guidance}-${guidance.teacherEvery ?? 1}-${mixerPhase?.updates ?? 0}`
+    const more = mixerPhase === undefined ? {} : { mixerPhase }
+    const whole = await run(`${name}-whole`, guidance, { more })
     for (const stopAfter of [2, 3, 5]) {
       const stopped = `${name}-stopped-${stopAfter}`
-      await expect(run(stopped, guidance, { stopAfter })).rejects.toBeInstanceOf(InterruptedError)
-      const resumed = await run(stopped, guidance, { resume: true })
+      await expect(run(stopped, guidance, { stopAfter, more })).rejects.toBeInstanceOf(InterruptedError)
+      const resumed = await run(stopped, guidance, { resume: true, more })
       expect(resumed.summary.stateSha256).toBe(whole.summary.stateSha256)
       const [log, expected] = await Promise.all([stopped, `${name}-whole`].map(async (folder) => (await readFile(join(shop.folder, folder, 'metrics.jsonl'), 'utf8')).split('\n').filter((line) => line.includes('"teacher"'))))
       expect(log).toEqual(expected)

@@ -33,7 +33,8 @@ export interface ConvertSettings extends Common {
   readonly guidance: GuidanceInput
   /** Folder of snapshots for waypoint guidance; default: `waypoints` beside the teacher. */
   readonly waypoints?: string | undefined
-  readonly mixer: MixerInput
+  /** The shape of the student's mixers, whose weights are random; 'inherited': that of the attention they replace, with its weights. */
+  readonly mixer: MixerInput | 'inherited'
 }
 
 export interface TrainingSummary extends TrainingResult {
@@ -147,6 +148,9 @@ export const convert = async (settings: ConvertSettings, context: JobContext): P
   const teacher = await openReadyModel(settings.teacher)
   if (settings.resume === false) await requireEmptyFolder(settings.out)
   const [training, guidance] = [parsed(trainingSchema, settings.training), parsed(guidanceSchema, settings.guidance)]
+  if (training.mixerPhase !== undefined && training.mixerPhase.updates >= training.updates) {
+    throw new UsageError(`--mixer-updates: expected fewer than all ${training.updates} updates, found ${training.mixerPhase.updates}`)
+  }
   const fromTeacher = guidanceWays[guidance.guidance].startsFrom === 'teacher'
   const startPath = fromTeacher ? settings.teacher : settings.source ?? (await recordedSource(settings.teacher, teacher.model.config.cald))
   const start = fromTeacher ? teacher : await openReadyModel(startPath)

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { UsageError } from '../../errors.ts'
 import { convert, finetune, type TrainingSummary } from '../../jobs/index.ts'
-import { guidanceOf, mixerOf, textOf, trainingOf, withConversion, withTraining, type ConvertFlags, type TrainingFlags } from '../options.ts'
+import { guidanceOf, mixerOf, mixerPhaseOf, textOf, trainingOf, withConversion, withTraining, type ConvertFlags, type TrainingFlags } from '../options.ts'
 import { percent } from '../../report/index.ts'
 import { present } from '../present.ts'
 
@@ -35,7 +35,7 @@ export const addTrainingCommands = (program: Command): void => {
             source: flags.source,
             resume: flags.resume ?? false,
             text: textOf(flags),
-            training: trainingOf(flags, true),
+            training: { ...trainingOf(flags, true), ...mixerPhaseOf(flags) },
             guidance: guidanceOf(flags),
             waypoints: flags.waypointModels,
             mixer: mixerOf(flags),

@@ -15,6 +15,9 @@ const mixerSchema = z.strictObject({
   dConv: count,
   headdim: count,
   ngroups: count,
+  convActivation: z.enum(['silu', 'none']).default('silu'),
+  gate: z.enum(['silu', 'none']).default('silu'),
+  norm: z.enum(['rms', 'none']).default('rms'),
 })
 
 /** The keys of HF's Wav2Vec2Config that this engine reads, with HF's defaults; other keys travel along untouched. */
