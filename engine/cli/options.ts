@@ -152,6 +152,7 @@ export interface ConvertFlags extends TrainingFlags {
   switch?: number
   keepOutput?: true
   waypointModels?: string
+  waypointUpdates?: number
   outputWeight: number
   headdim: number
   dState: number
@@ -171,6 +172,7 @@ export const withConversion = (command: Command): Command =>
     .option('--switch <n>', 'hybrid: updates after which the alignment ends', count)
     .option('--keep-output', 'hybrid: the output distillation goes on behind the switch')
     .option('--waypoint-models <folder>', 'waypoint: snapshots of the teacher’s training (default: waypoints/ beside the teacher)')
+    .option('--waypoint-updates <n>', 'waypoint: updates from one snapshot to the next (default: as in the teacher’s training)', count)
     .option('--headdim <n>', 'width of a Mamba2 head', count, 64)
     .option('--d-state <n>', 'state size of Mamba2', count, 128)
     .option('--inherit-mixers', 'start the mixers as the attention they replace: its heads, weights and widths, without Mamba2’s activation, gate and norm')
@@ -180,13 +182,14 @@ export const withConversion = (command: Command): Command =>
 /** The phase of the mixers alone, where the flags ask for one. */
 export const mixerPhaseOf = ({ mixerUpdates: updates, mixerLr, lr }: ConvertFlags): Pick<TrainingInput, 'mixerPhase'> => (updates === undefined ? {} : { mixerPhase: { updates, learningRate: mixerLr ?? lr } })
 
-export const guidanceOf = ({ guidance, layerwiseWeight, outputWeight, teacherEvery, switch: switchUpdate, keepOutput }: ConvertFlags): GuidanceInput => ({
+export const guidanceOf = ({ guidance, layerwiseWeight, outputWeight, teacherEvery, switch: switchUpdate, waypointUpdates, keepOutput }: ConvertFlags): GuidanceInput => ({
   guidance,
   layerwiseWeight,
   outputWeight,
   teacherEvery,
   keepOutput: keepOutput === true,
   ...(switchUpdate === undefined ? {} : { switchUpdate }),
+  ...(waypointUpdates === undefined ? {} : { waypointUpdates }),
 })
 
 export const mixerOf = ({ headdim, dState, inheritMixers }: ConvertFlags): MixerInput | 'inherited' =>

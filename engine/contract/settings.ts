@@ -62,6 +62,7 @@ export const guidanceSchema = z.strictObject({
   layerwiseWeight: z.number().nonnegative().describe('α: weight of the mean layerwise alignment loss'),
   outputWeight: z.number().nonnegative().describe('β: weight of the output distillation'),
   teacherEvery: count.default(1).describe('trajectory: the teacher learns once every so many updates of the student'),
+  waypointUpdates: count.optional().describe('waypoint: updates of the student from one snapshot to the next; default: as many as the teacher made between them'),
   switchUpdate: count.optional().describe('hybrid: updates after which the layerwise alignment ends'),
   keepOutput: z.boolean().default(false).describe('hybrid: whether the output distillation goes on behind the switch'),
 })

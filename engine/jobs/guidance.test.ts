@@ -66,6 +66,11 @@ describe('waypoint guidance', () => {
     expect(of(whole, 'update').every(({ layerwise }) => layerwise! > 0)).toBe(true)
   })
 
+  it('goes from snapshot to snapshot at the pace it is told', async () => {
+    const paced = await run('waypoint-paced', { guidance: 'waypoint', ...weights, waypointUpdates: 2 })
+    expect(of(paced, 'teacher').map(({ update, teacher }) => [update, teacher.split('/').at(-1)])).toEqual([[1, 'update-00000003'], [3, 'update-00000006']])
+  })
+
   it('hears through each snapshot’s own frontend when that is not the frozen one of the student', async () => {
     const own = join(shop.folder, 'own-frontend')
     const data = { train: [shop.manifest], dev: [shop.manifest], text }
