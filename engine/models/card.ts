@@ -62,12 +62,12 @@ const description = (model: CardModel): string => {
   return mixer === undefined
     ? `# Wav2Vec2 CTC model\n\n${body} of the Wav2Vec2 family, with attention of ${config.num_attention_heads} heads.`
     : `# Bidirectional Mamba2 CTC model\n\n${body}: a Wav2Vec2 model whose attention layers were replaced by bidirectional Mamba2 mixers (head width ${mixer.headdim}, state size ${mixer.dState}) by ` +
-        'Cross-Architecture Layerwise Distillation ([He & Garner, ICLR 2025](https://arxiv.org/abs/2410.06846)). The time it takes grows linearly with the recording.'
+        'Cross-Architecture Layerwise Distillation ([He & Garner, ICLR 2025](https://arxiv.org/abs/2410.06846)). The time it takes grows linearly with the length of the recording.'
 }
 
 const folderUse = (model: CardModel): string => {
   const commands = '```\ncald transcribe --model FOLDER recording.wav\ncald export --model FOLDER --out model.onnx\n```'
-  if (isStudent(model)) return `${commands}\n\nThe \`transformers\` library has no class for it; the ONNX file runs in any ONNX Runtime.`
+  if (isStudent(model)) return `${commands}\n\nThe \`transformers\` library has no class for it; the ONNX file runs in ONNX Runtime 1.30 and later.`
   const python = "```python\nfrom transformers import Wav2Vec2ForCTC, Wav2Vec2Processor\nmodel, processor = Wav2Vec2ForCTC.from_pretrained('FOLDER'), Wav2Vec2Processor.from_pretrained('FOLDER')\n```"
   return `${commands}\n\nor in Python:\n\n${python}`
 }
@@ -97,7 +97,7 @@ export const onnxCard = (model: CardModel, files: CardFiles, { file, precision, 
     ...useRows(model, files),
     ['exported from', `weights of SHA-256 \`${sourceSha256}\``],
     ['precision', precision === 'float32' ? precision : 'float16 for weights and matrix work, float32 for long sums and the recurrence; inputs and outputs are float32'],
-    ['operators', `ONNX opset ${opset} and com.microsoft`],
+    ['operators', isStudent(model) ? `ONNX opset ${opset} and com.microsoft: ONNX Runtime 1.30 or later` : `ONNX opset ${opset}`],
   ]
   const python = [
     '```python',
