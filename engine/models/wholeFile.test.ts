@@ -105,6 +105,23 @@ describe('a model in one file gives the logits of the engine, whatever the batch
     })
   }
 
+  it('multiplies matrices in float16, and sums, divides, exponentiates and recurs in float32', () => {
+    const { nodes, constants } = wholeFile(models['student, group norm']!, { precision: 'float16', normalise: true, metadata: {} })
+    const types = new Map([['input_values', 'float32'], ...constants.map(({ name, type }) => [name, type] as const)])
+    const seen = new Map<string, Set<string>>()
+    for (const { type, inputs, outputs, attributes } of nodes) {
+      const floats = new Set(inputs.map((name) => types.get(name)).filter((found) => found === 'float32' || found === 'float16'))
+      expect(floats.size, `${type} ${outputs[0]}`).toBeLessThan(2)
+      const [own] = floats
+      const to = 'to' in attributes && 'int' in attributes.to! ? { 1: 'float32', 10: 'float16' }[attributes.to.int] : undefined
+      const result = type === 'Cast' ? to : type === 'Shape' || type === 'Less' ? undefined : own
+      if (result !== undefined) for (const name of outputs) types.set(name, result)
+      if (own !== undefined && type !== 'Cast') seen.set(type, (seen.get(type) ?? new Set()).add(own))
+    }
+    for (const type of ['MatMul', 'Conv', 'Gelu', 'LayerNormalization', 'CausalConvWithState']) expect([...(seen.get(type) ?? [])], type).toEqual(['float16'])
+    for (const type of ['ReduceSum', 'Div', 'Sqrt', 'Reciprocal', 'Exp', 'Softplus', 'LinearAttention', 'Identity']) expect([...(seen.get(type) ?? [])], type).toEqual(['float32'])
+  })
+
   it('takes a length past the end for the whole row', async () => {
     const file = await open(models['student, layer norms']!, 'float32', true)
     const { batch, width } = recordings([400], 0, 1)
