@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { readFixture, type FixtureTensor } from '../../fixtures/read.ts'
 import { normaliseAudio } from '../audio/index.ts'
-import { UsageError } from '../errors.ts'
-import { Inference, openModel } from '../models/index.ts'
+import { RuntimeError, UsageError } from '../errors.ts'
+import { Inference, openModel, saveModel } from '../models/index.ts'
 import { readMetadata } from '../onnx/testing/readMetadata.ts'
 import { openDevice, openOnnxFile } from '../runtime/index.ts'
 import { exportModel, requireOnnxSize, type ExportSettings } from './exportModel.ts'
@@ -51,10 +51,7 @@ const worst = (a: Float32Array, b: Float32Array, frames: number, frameLengths: r
   const tokens = a.length / frameLengths.length / frames
   let result = 0
   frameLengths.forEach((length, row) => {
-    for (let i = row * frames * tokens; i < (row * frames + length) * tokens; i++) {
-      const difference = Math.abs(a[i]! - b[i]!)
-      result = difference <= result ? result : difference
-    }
+    for (let i = row * frames * tokens; i < (row * frames + length) * tokens; i++) result = Math.max(result, Math.abs(a[i]! - b[i]!))
   })
   return result
 }
@@ -131,6 +128,16 @@ describe('exportModel', () => {
     expect(half.config.cald).toMatchObject({ exportedFromSha256: sourceSha256 })
     expect((await readdir(out)).sort()).toEqual(['README.md', 'config.json', 'model.safetensors', 'preprocessor_config.json', 'tokenizer_config.json', 'vocab.json'])
     await expect(exportModel(settings('student', 'half', { format: 'safetensors' }), context)).rejects.toThrow('expected an empty or new folder')
+  })
+
+  it('does not keep a file whose logits are not those of the engine, nor numbers', async () => {
+    const broken = await openModel(join(models, 'student'))
+    broken.parameters[broken.layout.places.find(({ name }) => name === 'lm_head.bias')!.offset + 2] = NaN
+    await saveModel(join(folder, 'broken'), broken, broken.folder)
+    const to = { ...settings('', 'broken.onnx'), model: join(folder, 'broken') }
+    await expect(exportModel(to, context)).rejects.toThrow(/broken\.onnx: expected the engine's logits within .*, found a difference of NaN; the file was not kept/)
+    await expect(exportModel({ ...to, precision: 'float16' }, context)).rejects.toBeInstanceOf(RuntimeError)
+    expect((await readdir(folder)).filter((name) => name.startsWith('broken'))).toEqual(['broken'])
   })
 
   it('refuses what it cannot write, before it writes', async () => {

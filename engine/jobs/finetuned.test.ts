@@ -26,7 +26,7 @@ afterAll(() => device.dispose())
 
 const worst = (a: Float32Array, b: Float32Array): number => {
   expect(a.length).toBeLessThanOrEqual(b.length)
-  return a.reduce((most, value, i) => (Math.abs(value - b[i]!) <= most ? most : Math.abs(value - b[i]!)), 0)
+  return a.reduce((most, value, i) => Math.max(most, Math.abs(value - b[i]!)), 0)
 }
 
 /** Logits of recordings in one batch, padded with zeros. */
