@@ -1,7 +1,9 @@
+import { createHash } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ConfigError, messageOf, MissingFileError } from '../errors.ts'
 import { writeFileAtomic, writeFolderAtomic } from './atomic.ts'
+import { cardOf, personsCard, signed } from './card.ts'
 import { openSafetensors, writeSafetensors, type NamedTensor, type TensorFile } from './safetensors.ts'
 
 const files = { config: 'config.json', preprocessor: 'preprocessor_config.json', vocabulary: 'vocab.json', tokenizer: 'tokenizer_config.json' } as const
@@ -52,9 +54,13 @@ export interface ModelFolderContents {
   readonly tokenizer: unknown
   readonly tensors: Iterable<NamedTensor>
   readonly metadata?: Readonly<Record<string, string>>
+  /** Float type of the weights. */
+  readonly precision: 'float32' | 'float16'
+  /** The text of the model card, given the SHA-256 of the weights. */
+  readonly card: (weightsSha256: string) => string
 }
 
-/** Writes a model folder, complete or not at all. */
+/** Writes a model folder, complete or not at all. A card that a person wrote into the folder that is replaced stays. */
 export const saveModelFolder = (path: string, contents: ModelFolderContents, { replace = false } = {}): Promise<void> =>
   writeFolderAtomic(
     path,
@@ -63,7 +69,11 @@ export const saveModelFolder = (path: string, contents: ModelFolderContents, { r
         const value = contents[key as keyof typeof files]
         if (value !== undefined) await writeFileAtomic(join(temporary, name), `${JSON.stringify(value, null, 2)}\n`)
       }
-      await writeSafetensors(join(temporary, weightsFile), contents.tensors, contents.metadata)
+      const { tensors, metadata = {}, precision, card } = contents
+      const hash = createHash('sha256')
+      await writeSafetensors(join(temporary, weightsFile), tensors, { metadata, precision, hash })
+      const kept = await personsCard(cardOf(path))
+      await writeFileAtomic(cardOf(temporary), kept ?? signed(card(hash.digest('hex'))))
     },
     { replace },
   )

@@ -1,6 +1,6 @@
 import { readdir, stat } from 'node:fs/promises'
 import { dirname, join, relative, resolve } from 'node:path'
-import { sha256OfFile } from '../checkpoint/index.ts'
+import { sha256OfFile, statedLicence } from '../checkpoint/index.ts'
 import { UsageError } from '../errors.ts'
 
 /** What config.json records under `cald`. */
@@ -42,3 +42,14 @@ export const trainingData = (cald: Lineage): string[] => {
 
 /** The manifests of a new model: its own and those of the models it starts from and learns from. */
 export const inherited = (own: readonly string[], ...ancestors: readonly Lineage[]): string[] => [...new Set([...own, ...ancestors.flatMap(trainingData)])]
+
+/** `ancestorLicences` of a model made from others: what their cards state, and what was known of their own ancestors; nothing when nothing is known. */
+export const licencesOf = async (...ancestors: readonly { readonly path: string; readonly cald: Lineage }[]): Promise<{ ancestorLicences?: string[] }> => {
+  const known = new Set<string>()
+  for (const { path, cald } of ancestors) {
+    const stated = await statedLicence(path)
+    const recorded: unknown[] = Array.isArray(cald?.ancestorLicences) ? cald.ancestorLicences : []
+    for (const licence of [stated, ...recorded]) if (typeof licence === 'string') known.add(licence)
+  }
+  return known.size === 0 ? {} : { ancestorLicences: [...known] }
+}

@@ -9,7 +9,7 @@ import { guidanceWays, studentFrom, train, type Resume, type Waypoint, type Trai
 import { ConfigError, messageOf, MissingFileError, UsageError } from '../errors.ts'
 import { createModel, openModel, parseWav2Vec2Config, type SpeechModel } from '../models/index.ts'
 import { onDevice, openReadyModel, type ComputeSettings, type JobContext, type ReadyModel } from './context.ts'
-import { fromRun, inherited, recordedSource, weightsOf } from './lineage.ts'
+import { fromRun, inherited, licencesOf, recordedSource, weightsOf } from './lineage.ts'
 
 interface Common extends ComputeSettings {
   /** Manifests or corpus folders. */
@@ -120,7 +120,8 @@ export const finetune = async (settings: FinetuneSettings, context: JobContext):
   const { student, vocabulary, files } = opened === undefined ? await fromScratch(start as Extract<typeof start, { config: string }>, settings, corpora.train) : existing(opened)
   const audio = opened?.audio ?? audioOf(files.preprocessor)
   const source = 'model' in start ? { source: fromRun(settings.out, start.model), sourceSha256: await sha256OfFile(weightsOf(start.model)) } : {}
-  const lineage = { ...source, trainingDataSha256: inherited(corpora.sha256, opened?.model.config.cald) }
+  const licences = 'model' in start ? await licencesOf({ path: start.model, cald: opened?.model.config.cald }) : {}
+  const lineage = { ...source, trainingDataSha256: inherited(corpora.sha256, opened?.model.config.cald), ...licences }
   return run(settings, training, { student, files, lineage, guidance: undefined, teacher: undefined, source: undefined, waypoints: [], vocabulary, audio, train: corpora.train, dev: corpora.dev }, context)
 }
 
@@ -163,6 +164,7 @@ export const convert = async (settings: ConvertSettings, context: JobContext): P
     startSha256: await sha256OfFile(weightsOf(startPath)),
     guidance: guidance.guidance,
     trainingDataSha256: inherited(corpora.sha256, teacher.model.config.cald, start.model.config.cald),
+    ...(await licencesOf({ path: settings.teacher, cald: teacher.model.config.cald }, { path: startPath, cald: start.model.config.cald })),
   }
   return run(
     settings,

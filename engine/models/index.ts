@@ -3,7 +3,9 @@
  * inference as one whole graph. `wav2vec2/` holds the family; a student is the same family with another mixer in its config.
  */
 export { paddingTensors, validFramesTensor, type BatchFrames, type SpeechBatch } from './batch.ts'
+export { onnxCard } from './card.ts'
 export { framesOf, Inference, inferenceGraph, paddingInputs, validFramesInput, type InferenceResult } from './inference.ts'
+export { normaliseWaveform, requireFloat16, wholeFile } from './wholeFile.ts'
 export { initialise } from './initialise.ts'
 export { viewOf, type ParameterLayout, type ParameterPlace } from './layout.ts'
 export { createModel, layerStage, layoutOf, openModel, saveModel, type ModelFiles, type OpenedModel, type SpeechModel } from './speechModel.ts'

@@ -32,16 +32,18 @@ interface InferenceOptions {
   /** Whether the N + 1 hidden states come out, as HF's output_hidden_states: the encoder's input, then each layer's output, the last one normed. */
   readonly hiddenStates?: boolean
   readonly groupStatistics?: GroupStatistics
+  /** What stands for the audio, [batch, samples], instead of an input `audio`. */
+  readonly audio?: Value
 }
 
 /** The whole model as one graph: parameters under their checkpoint names; outputs `logits`, and `hidden.0` to `hidden.N` if asked for. */
-export const inferenceGraph = (config: Wav2Vec2Config, { from, padded, hiddenStates = false, groupStatistics = 'valid' }: InferenceOptions): Graph => {
+export const inferenceGraph = (config: Wav2Vec2Config, { from, padded, hiddenStates = false, groupStatistics = 'valid', audio }: InferenceOptions): Graph => {
   const p = new Parameters()
   const [batch, samples] = [variable('batch'), variable('samples')]
   const ownStatistics = padded && groupStatistics === 'valid' && config.feat_extract_norm === 'group'
   const features =
     from === 'audio'
-      ? frontend(stageScope(p, 'frontend'), input('audio', [batch, samples]), config, ownStatistics ? validFramesInput(config, batch, samples) : undefined)
+      ? frontend(stageScope(p, 'frontend'), audio ?? input('audio', [batch, samples]), config, ownStatistics ? validFramesInput(config, batch, samples) : undefined)
       : input('features', [batch, variable('time'), config.conv_dim.at(-1)!])
   // From audio the number of frames follows from the samples; a padded batch brings it as the axis of its masks.
   const padding = padded ? paddingInputs(batch, features.type.shape[1]!) : undefined

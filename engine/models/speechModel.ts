@@ -2,6 +2,8 @@ import { openModelFolder, saveModelFolder, type ModelFolder, type TensorFile } f
 import { CheckpointError, ConfigError } from '../errors.ts'
 import { input, variable, type Value } from '../ir/index.ts'
 import { noDropout, Parameters } from '../nn/index.ts'
+import type { Precision } from '../onnx/index.ts'
+import { folderCard } from './card.ts'
 import { initialise } from './initialise.ts'
 import { layOut, viewOf, type ParameterLayout, type ParameterPlace } from './layout.ts'
 import { parseWav2Vec2Config, type Wav2Vec2Config } from './wav2vec2/config.ts'
@@ -112,15 +114,17 @@ export interface ModelFiles {
   readonly tokenizer: unknown
 }
 
-/** Writes a model folder that did not exist, or replaces one; complete or absent. */
-export const saveModel = (
-  path: string,
-  { config, layout, parameters }: SpeechModel,
-  { preprocessor, vocabulary, tokenizer }: ModelFiles,
-  { replace = false } = {},
-): Promise<void> =>
-  saveModelFolder(
-    path,
-    { config, preprocessor, vocabulary, tokenizer, tensors: layout.places.map((place) => ({ name: place.name, shape: place.shape, data: viewOf(parameters, place) })), metadata: { format: 'pt' } },
-    { replace },
-  )
+interface SaveOptions {
+  readonly replace?: boolean
+  /** Float type of the weights on disk. */
+  readonly precision?: Precision
+}
+
+/** Writes a model folder with its card that did not exist, or replaces one (a card that a person wrote stays); complete or absent. */
+export const saveModel = (path: string, model: SpeechModel, files: ModelFiles, { replace = false, precision = 'float32' }: SaveOptions = {}): Promise<void> => {
+  const { config, layout, parameters } = model
+  const { preprocessor, vocabulary, tokenizer } = files
+  const tensors = layout.places.map((place) => ({ name: place.name, shape: place.shape, data: viewOf(parameters, place) }))
+  const card = (weightsSha256: string): string => folderCard(model, files, { precision, weightsSha256 })
+  return saveModelFolder(path, { config, preprocessor, vocabulary, tokenizer, tensors, metadata: { format: 'pt' }, precision, card }, { replace })
+}
