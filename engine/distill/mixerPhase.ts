@@ -1,7 +1,7 @@
 import { layerStage, type SpeechModel } from '../models/index.ts'
 import type { Device, DeviceTensor } from '../runtime/index.ts'
 import type { MicroBatch } from './microBatches.ts'
-import type { LossParts } from './objective.ts'
+import { normalisersOf, type LossParts, type Normalisers } from './objective.ts'
 import type { AdamWSegment } from './optimiser/adamw.ts'
 import { disposePass, forwardPass } from './passes.ts'
 import { StageRunner } from './runner.ts'
@@ -22,8 +22,9 @@ export class MixerPhase {
     this.#start = new StageRunner(device, start, { ...stages, training: false })
   }
 
-  /** Adds the gradient of the mean over layers of the share of the attention's output that the mixer misses, weighted by the batch's `share` of the update's frames. */
-  async learn({ batch }: MicroBatch, features: DeviceTensor, share: number, gradient: Float32Array): Promise<LossParts> {
+  /** Adds the gradient of the mean over layers of the share of the attention's output that the mixer misses, weighted by the batch's share of the update's frames. */
+  async learn({ batch }: MicroBatch, features: DeviceTensor, normalisers: Normalisers, gradient: Float32Array): Promise<LossParts> {
+    const share = normalisersOf([batch]).frames / normalisers.frames
     const pass = await forwardPass(this.#device, this.#start, features, batch)
     const alignment: number[] = []
     const weight = Float32Array.from({ length: batch.batch * batch.frames }, (_, i) => Number(i % batch.frames < batch.lengths[Math.floor(i / batch.frames)]!))

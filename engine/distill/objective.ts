@@ -3,7 +3,7 @@ import type { HostTensor } from '../runtime/index.ts'
 import { ctcFeasible, ctcLoss } from './losses/ctc.ts'
 import { outputDistillation } from './losses/outputDistillation.ts'
 import { backwardPass, hiddenStates, logitsGradient, type Pass } from './passes.ts'
-import type { BatchContext, StageRunner } from './runner.ts'
+import type { BatchContext, MaskSource, StageRunner } from './runner.ts'
 
 /** One micro-batch: audio or ready features, the frames they make, and the transcripts. */
 export interface TrainingBatch extends BatchContext {
@@ -12,6 +12,8 @@ export interface TrainingBatch extends BatchContext {
   /** [batch, time, channels] of a frozen frontend, shared by teacher and student. */
   readonly features: HostTensor | undefined
   readonly targets: readonly Int32Array[]
+  /** Where it is some rows of a larger batch: their part of masks that are drawn for that. */
+  readonly part?: (whole: MaskSource) => MaskSource
 }
 
 /** Sums over the whole update that the means of the loss divide by. */

@@ -10,7 +10,7 @@ import { FeatureStore } from './features.ts'
 import { guidanceWays, sameFrontend, type Classroom, type Guide, type Waypoint } from './guidance/index.ts'
 import { MicroBatches, type MicroBatch } from './microBatches.ts'
 import { MixerPhase, mixerSegments } from './mixerPhase.ts'
-import { accumulateGradient, normalisersOf, type LossParts } from './objective.ts'
+import { accumulateGradient, normalisersOf, type LossParts, type Normalisers } from './objective.ts'
 import { AdamW, type AdamWSegment } from './optimiser/adamw.ts'
 import { clipScale, firstNonFinite, gradientNorm, largestGradient } from './optimiser/clip.ts'
 import { scheduleOf, segmentsOf } from './optimiser/fromSettings.ts'
@@ -20,6 +20,7 @@ import { disposePass, forwardPass } from './passes.ts'
 import { withRegularisation } from './regularisation.ts'
 import { loadCheckpoint, saveCheckpoint, stateHash, type Resume, type TrainingState } from './runFolder.ts'
 import { drawnMasks, StageRunner } from './runner.ts'
+import { MemoryLimit, type Piece } from './split.ts'
 
 /** Everything a run needs; a job has checked it. */
 export interface TrainingRequest {
@@ -72,6 +73,7 @@ class Trainer {
   readonly #schedule: Schedule
   readonly #state: TrainingState
   readonly #microBatches: MicroBatches
+  readonly #memory: MemoryLimit
 
   constructor(request: TrainingRequest, signal: AbortSignal, onEvent: OnEvent) {
     this.#request = request
@@ -95,6 +97,7 @@ class Trainer {
     this.#schedule = scheduleOf(settings)
     this.#state = { update: 0, parameters: student.parameters, ...this.#optimiser.state, averaged, guide: this.#guide?.state ?? {}, best: undefined, skipped: 0 }
     this.#microBatches = new MicroBatches(request, config, this.#features)
+    this.#memory = new MemoryLimit((message) => { onEvent({ kind: 'note', message }); })
   }
 
   async run(): Promise<TrainingResult> {
@@ -193,30 +196,33 @@ class Trainer {
 
   /** Forward and backward of an update's micro-batches, with the lessons that the guide has for them; losses are means over them all. */
   async #learn(microBatches: readonly MicroBatch[]): Promise<LossParts> {
-    const { settings, device } = this.#request
-    const { update } = this.#state
     const normalisers = normalisersOf(microBatches.map(({ batch }) => batch))
-    const apart = this.#mixersApart()
-    const frames = sumOf(microBatches.flatMap(({ batch }) => [...batch.lengths]))
-    this.#gradient.fill(0)
-    const parts: LossParts[] = []
-    for (const [index, microBatch] of microBatches.entries()) {
-      const { batch } = microBatch
-      const features = batch.features === undefined ? await this.#student.frontend(batch.audio!) : await device.upload(batch.features)
-      if (apart) {
-        parts.push(await this.#mixerPhase!.learn(microBatch, features, sumOf([...batch.lengths]) / frames, this.#gradient))
-        features.dispose()
-        continue
-      }
-      const lesson = await this.#guide?.teach({ update, microBatch: index }, microBatch, features, normalisers)
+    let parts: LossParts[] = []
+    await this.#memory.fit(microBatches, async (pieces) => {
+      this.#gradient.fill(0)
+      this.#guide?.begin()
+      parts = []
+      for (const piece of pieces) parts.push(await this.#learnPiece(piece, normalisers))
+    })
+    if (!this.#mixersApart()) this.#guide?.leave(this.#state.update)
+    return parts.reduce(addParts)
+  }
+
+  async #learnPiece({ index, microBatch }: Piece, normalisers: Normalisers): Promise<LossParts> {
+    const { settings, device } = this.#request
+    const { batch } = microBatch
+    const features = batch.features === undefined ? await this.#student.frontend(batch.audio!) : await device.upload(batch.features)
+    try {
+      if (this.#mixersApart()) return await this.#mixerPhase!.learn(microBatch, features, normalisers, this.#gradient)
+      const lesson = await this.#guide?.teach({ update: this.#state.update, microBatch: index }, microBatch, features, normalisers)
       const pass = await forwardPass(device, this.#student, features, batch)
-      parts.push(await accumulateGradient(this.#student, pass, lesson, batch, normalisers, this.#gradient, !settings.freezeFrontend))
+      const parts = await accumulateGradient(this.#student, pass, lesson, batch, normalisers, this.#gradient, !settings.freezeFrontend)
       await lesson?.close()
       disposePass(pass)
+      return parts
+    } finally {
       features.dispose()
     }
-    if (!apart) this.#guide?.leave(update)
-    return parts.reduce(addParts)
   }
 
   /** Whether the update under way is of the phase in which mixers learn alone. */
@@ -354,8 +360,6 @@ class Trainer {
     return { updates: update, best: { ...best!, path: join(out, 'best') }, last: { ...last, path: join(out, 'last') }, stateSha256: stateHash(this.#state) }
   }
 }
-
-const sumOf = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0)
 
 const addParts = (a: LossParts, b: LossParts): LossParts => ({
   loss: a.loss + b.loss,

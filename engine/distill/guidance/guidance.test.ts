@@ -110,6 +110,7 @@ describe('three updates under each way of guiding end at the weights of PyTorch'
       const segments = segmentsOf(student, training)
       for (const [update, learningRate] of stored.learningRates.entries()) {
         await guide.enter(update)
+        guide.begin()
         const features = await runner.frontend(batch.audio!)
         const lesson = await guide.teach({ update, microBatch: 0 }, { utterances: [], batch }, features, normalisersOf([batch]))
         const pass = await forwardPass(device, runner, features, batch)

@@ -1,5 +1,5 @@
 import { UsageError } from '../../errors.ts'
-import { FrozenTeacher, leaveNothing, type GuidanceWay } from './way.ts'
+import { FrozenTeacher, nothing, type GuidanceWay } from './way.ts'
 
 export const hybrid: GuidanceWay = {
   startsFrom: 'teacher',
@@ -15,7 +15,8 @@ export const hybrid: GuidanceWay = {
         if (update < switchUpdate) return teacher.teach(microBatch, features, { layerwiseWeight, outputWeight })
         return after > 0 ? teacher.teach(microBatch, features, { layerwiseWeight: 0, outputWeight: after }) : Promise.resolve(undefined)
       },
-      leave: leaveNothing,
+      begin: nothing,
+      leave: nothing,
       state: {},
       dispose: () => teacher.dispose(),
     }

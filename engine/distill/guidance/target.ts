@@ -1,4 +1,4 @@
-import { FrozenTeacher, leaveNothing, type GuidanceWay } from './way.ts'
+import { FrozenTeacher, nothing, type GuidanceWay } from './way.ts'
 
 export const target: GuidanceWay = {
   startsFrom: 'teacher',
@@ -9,7 +9,8 @@ export const target: GuidanceWay = {
     return {
       enter: () => Promise.resolve(undefined),
       teach: (_, microBatch, features) => teacher.teach(microBatch, features, { layerwiseWeight, outputWeight }),
-      leave: leaveNothing,
+      begin: nothing,
+      leave: nothing,
       state: {},
       dispose: () => teacher.dispose(),
     }

@@ -30,7 +30,7 @@ export const trajectory: GuidanceWay = {
       teach: async (key, { batch: shared }, sharedFeatures, normalisers) => {
         const learns = learnsAt(key.update)
         const runner = learns ? learning : watching
-        const batch = { ...shared, masks: remembered(masks(key)) }
+        const batch = { ...shared, masks: remembered(shared.part?.(masks(key)) ?? masks(key)) }
         const own = batch.features === undefined ? await runner.frontend(batch.audio!) : undefined
         const pass = await forwardPass(device, runner, own ?? sharedFeatures, batch)
         return {
@@ -44,12 +44,14 @@ export const trajectory: GuidanceWay = {
           },
         }
       },
+      begin: () => {
+        gradient.fill(0)
+      },
       leave: (update) => {
         if (!learnsAt(update)) return
         const norm = gradientNorm([gradient])
         if (!Number.isFinite(norm)) throw new DivergedError(`update ${update + 1}: expected a finite gradient of the teacher that is trained beside the student, found ${norm}`)
         optimiser.step(teacher.parameters, gradient, { learningRate: learningRate(schedule, update), update: update / teacherEvery + 1, gradientScale: clipScale(norm, training.clipNorm), segments })
-        gradient.fill(0)
       },
       state: { teacherParameters: teacher.parameters, teacherFirstMoment: optimiser.state.firstMoment, teacherSecondMoment: optimiser.state.secondMoment },
       dispose: async () => {

@@ -50,6 +50,8 @@ export interface Guide {
   readonly enter: (update: number) => Promise<TeacherChange | undefined>
   /** The lesson of a micro-batch, or none. `features` are the student's frontend's. */
   readonly teach: (key: Pick<RandomKey, 'update' | 'microBatch'>, microBatch: MicroBatch, features: DeviceTensor, normalisers: Normalisers) => Promise<OpenLesson | undefined>
+  /** Called before the lessons of an update begin, the first time or again: what earlier attempts left is forgotten. */
+  readonly begin: () => void
   /** Called when the lessons of an update are over. */
   readonly leave: (update: number) => void
   /** Vectors that change while the student learns, by name; a checkpoint holds them. */
@@ -77,8 +79,8 @@ export const sameFrontend = (student: SpeechModel, teacher: SpeechModel): boolea
   return x.length === y.length && x.every((value, i) => value === y[i])
 }
 
-/** For ways that do nothing when an update is over. */
-export const leaveNothing = (): void => undefined
+/** For ways that do nothing when an update begins or is over. */
+export const nothing = (): void => undefined
 
 /** A teacher whose parameters stay as they are. */
 export class FrozenTeacher {

@@ -1,5 +1,5 @@
 import { UsageError } from '../../errors.ts'
-import { FrozenTeacher, leaveNothing, type GuidanceWay, type Waypoint } from './way.ts'
+import { FrozenTeacher, nothing, type GuidanceWay, type Waypoint } from './way.ts'
 
 /** The next snapshot ahead of an update (0-based), or the last one behind them all; `pace`: updates from one to the next, where it is not the teacher's own. */
 export const waypointAhead = (waypoints: readonly Waypoint[], update: number, pace?: number): Waypoint =>
@@ -23,7 +23,8 @@ export const waypoint: GuidanceWay = {
         return { teacher: next.path, model }
       },
       teach: (_, microBatch, features) => current!.teacher.teach(microBatch, features, { layerwiseWeight, outputWeight }),
-      leave: leaveNothing,
+      begin: nothing,
+      leave: nothing,
       state: {},
       dispose: async () => current?.teacher.dispose(),
     }
