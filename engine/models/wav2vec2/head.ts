@@ -86,10 +86,13 @@ const labelsOfRecord = ({ cald }: HeadConfig, path: string): LabelSet[] => {
   return sets
 }
 
+const without = (of: object, ...keys: string[]): Record<string, unknown> => Object.fromEntries(Object.entries(of).filter(([key]) => !keys.includes(key)))
+
 /** The same model's config.json with another head. ConfigError when the head cannot be. */
 export const configWithHead = <Config extends HeadConfig>(config: Config, head: Head): Config => {
-  const { id2label: _, label2id: __, cald, ...rest } = config as Config & { label2id?: unknown }
-  const { labels: ___, ...lineage } = cald ?? {}
+  const { cald } = config
+  const rest = without(config, 'id2label', 'label2id', 'cald')
+  const lineage = without(cald ?? {}, 'labels')
   const student = config.mixer !== undefined
   const shared = { ...rest, architectures: [architectureOf(head.kind, student)], ...(Object.keys(lineage).length > 0 ? { cald: lineage } : {}) }
   if (head.kind === 'none' || head.kind === 'ctc') return shared as unknown as Config
@@ -106,8 +109,9 @@ export const configWithHead = <Config extends HeadConfig>(config: Config, head: 
           use_weighted_layer_sum: false,
           problem_type: 'single_label_classification',
         }
-  headOf(result as unknown as Config, 'the head')
-  return result as unknown as Config
+  const complete = result as unknown as Config
+  headOf(complete, 'the head')
+  return complete
 }
 
 /** Label sets of a head; none where it does not classify. */

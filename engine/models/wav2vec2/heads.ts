@@ -45,8 +45,7 @@ export const head = (
   { dropout, padding }: Pick<HeadContext, 'dropout' | 'padding'>,
 ): { hidden: Value; logits: Value } => {
   const hidden = config.do_stable_layer_norm ? layerNorm(p.at('wav2vec2.encoder.layer_norm'), x, config.layer_norm_eps) : x
-  return { hidden, logits: build(p, hidden, headOf(config), config, { dropout, padding, initial: { kind: 'normal', deviation: config.initializer_range } }) }
+  const described = headOf(config)
+  const build = heads[described.kind] as BuildHead<Head['kind']>
+  return { hidden, logits: build(p, hidden, described, config, { dropout, padding, initial: { kind: 'normal', deviation: config.initializer_range } }) }
 }
-
-const build = <K extends Head['kind']>(p: Parameters, hidden: Value, described: Extract<Head, { kind: K }>, config: Wav2Vec2Config, context: HeadContext): Value =>
-  (heads[described.kind as K] as BuildHead<K>)(p, hidden, described, config, context)
