@@ -41,13 +41,13 @@ beforeAll(async () => {
   lines = (await readFile(join(folder, 'speech', 'manifest.jsonl'), 'utf8')).trim().split('\n').map((line, i) => ({ ...(JSON.parse(line) as Line), length: i % 4 === 1 ? 'short' : 'long', room: 7 }))
   await manifestOf('labelled.jsonl', lines)
   // Frames of 10 ms, so that there is something to pool over.
-  await writeFile(join(folder, 'tiny.json'), JSON.stringify({ ...tinyConfig, conv_kernel: [10, 8, 2], conv_stride: [10, 8, 2], conv_dim: [16, 16, 16], classifier_proj_size: 8, mask_time_prob: 0 }))
+  await writeFile(join(folder, 'tiny.json'), JSON.stringify({ ...tinyConfig, conv_kernel: [10, 8, 2], conv_stride: [10, 8, 2], conv_dim: [16, 16, 16], classifier_proj_size: 8, mask_time_prob: 0, initializer_range: 0.2 }))
 }, 120_000)
 
 const labelled = (): string => join(folder, 'speech', 'labelled.jsonl')
 const common = (out: string, steps: number, data = labelled()): string[] => [
   ...['--train', data, '--dev', labelled(), '--out', join(folder, out), '--steps', String(steps), '--batch-seconds', '30', '--evaluate-every', '20'],
-  ...['--lr', '0.005', '--warmup', '5', '--dropout', '0', '--threads', '1', '--seed', '5', '--json'],
+  ...['--lr', '0.01', '--warmup', '5', '--dropout', '0', '--threads', '1', '--seed', '5', '--json'],
 ]
 const ok = <T>({ code, stdout, stderr }: CommandResult): T => {
   expect(code, stderr).toBe(0)
