@@ -49,9 +49,9 @@ const common = (out: string, steps: number, data = labelled()): string[] => [
   ...['--train', data, '--dev', labelled(), '--out', join(folder, out), '--steps', String(steps), '--batch-seconds', '30', '--evaluate-every', '20'],
   ...['--lr', '0.01', '--warmup', '5', '--dropout', '0', '--threads', '1', '--seed', '5', '--json'],
 ]
-const ok = <T>({ code, stdout, stderr }: CommandResult): T => {
+const ok = ({ code, stdout, stderr }: CommandResult): unknown => {
   expect(code, stderr).toBe(0)
-  return JSON.parse(stdout) as T
+  return JSON.parse(stdout)
 }
 const refused = ({ code, stdout, stderr }: CommandResult, ...parts: (string | RegExp)[]): void => {
   expect(code, stderr).toBe(2)
@@ -67,7 +67,7 @@ const lastLoss = async (run: string): Promise<number> => {
 
 describe('speaker identification', () => {
   it('is learned from scratch, passed on to a guided student, and measured', { timeout: 300_000 }, async () => {
-    const teacher = ok<Trained>(await cald('finetune', '--config', join(folder, 'tiny.json'), '--labels', 'speaker', ...common('teacher', 120)))
+    const teacher = ok(await cald('finetune', '--config', join(folder, 'tiny.json'), '--labels', 'speaker', ...common('teacher', 120))) as Trained
     // Chance is about a third.
     expect(teacher.best.accuracy).toBeGreaterThan(0.8)
     expect(await lastLoss('teacher')).toBeLessThan(0.7)
@@ -75,7 +75,7 @@ describe('speaker identification', () => {
     expect(config).toMatchObject({ architectures: ['Wav2Vec2ForSequenceClassification'], id2label: { 0: 'awb-0', 1: 'kal-0', 2: 'slt-0' }, cald: { labels: { speaker: ['awb-0', 'kal-0', 'slt-0'] } } })
 
     const mixer = ['--headdim', '8', '--d-state', '4']
-    const student = ok<Trained>(await cald('convert', '--teacher', teacher.best.path, '--guidance', 'target', ...mixer, ...common('student', 60)))
+    const student = ok(await cald('convert', '--teacher', teacher.best.path, '--guidance', 'target', ...mixer, ...common('student', 60))) as Trained
     expect(student.best.accuracy).toBeGreaterThan(0.8)
 
     const [evaluated, renamed, inspected, compared, listed, reported, transcribed] = await Promise.all([
@@ -87,13 +87,13 @@ describe('speaker identification', () => {
       cald('report', join(folder, 'teacher'), join(folder, 'student'), '--out', join(folder, 'report.html'), '--json'),
       cald('transcribe', '--model', student.best.path, shop.recording),
     ])
-    const figures = ok<Evaluated>(evaluated)
+    const figures = ok(evaluated) as Evaluated
     expect(figures).toMatchObject({ utterances: 24, accuracy: student.best.accuracy, accuracyOf: { speaker: student.best.accuracy }, labels: { speaker: { right: Math.round(24 * student.best.accuracy), total: 24 } } })
-    expect(ok<Evaluated>(renamed).accuracy).toBe(figures.accuracy)
+    expect((ok(renamed) as Evaluated).accuracy).toBe(figures.accuracy)
     expect(ok(inspected)).toMatchObject({ architecture: 'cald_wav2vec2_bimamba2', head: 'a projector head for speaker (3 labels)', labels: { speaker: ['awb-0', 'kal-0', 'slt-0'] } })
-    const comparison = ok<{ accuracy: { difference: number } }>(compared)
+    const comparison = (ok(compared) as { accuracy: { difference: number } })
     expect(comparison.accuracy.difference).toBeCloseTo(student.best.accuracy - teacher.best.accuracy, 10)
-    expect(ok<{ name: string; best: unknown }[]>(listed).find(({ name }) => name === 'student')!.best).toMatchObject({ accuracy: student.best.accuracy })
+    expect((ok(listed) as { name: string; best: unknown }[]).find(({ name }) => name === 'student')!.best).toMatchObject({ accuracy: student.best.accuracy })
     ok(reported)
     expect(await readFile(join(folder, 'report.html'), 'utf8')).toContain(`<td>${(100 * student.last.accuracy).toFixed(2)} %</td>`)
     refused(transcribed, /expected a model that transcribes, with a CTC head, found a projector head for speaker/)
@@ -109,16 +109,16 @@ describe('several label sets', () => {
     const steps = (n: number, out: string): string[] => [...common(out, n), '--evaluate-every', '4', '--train-frontend']
     const command = ['finetune', '--model', shop.model, '--labels', 'speaker,length', ...steps(8, 'intent'), '--waypoints', '4']
     const trained = await cald(...command)
-    const intent = ok<Trained>(trained)
+    const intent = ok(trained) as Trained
     expect(trained.stderr).toContain('has a CTC head; training starts with a new one: a direct head for speaker (3 labels) and length (2 labels)')
     expect(Object.keys(intent.last.accuracyOf)).toEqual(['speaker', 'length'])
     expect(trained.stderr).toMatch(/dev accuracy [\d.]+ % \(speaker [\d.]+ %, length [\d.]+ %\)/)
-    expect(ok<{ stateSha256: string }>(await cald(...command, '--resume')).stateSha256).toBe((intent as unknown as { stateSha256: string }).stateSha256)
+    expect((ok(await cald(...command, '--resume')) as { stateSha256: string }).stateSha256).toBe((intent as unknown as { stateSha256: string }).stateSha256)
 
     const mixer = ['--headdim', '8', '--d-state', '4', '--source', shop.model]
     for (const guidance of [['unguided'], ['trajectory'], ['waypoint'], ['hybrid', '--switch', '2']]) {
       const result = await cald('convert', '--teacher', join(folder, 'intent', 'last'), '--guidance', ...guidance, ...mixer, ...steps(4, `intent-${guidance[0]!}`))
-      expect(ok<Trained>(result).last.accuracyOf, guidance[0]).toHaveProperty('length')
+      expect((ok(result) as Trained).last.accuracyOf, guidance[0]).toHaveProperty('length')
       if (guidance[0] !== 'hybrid') expect(result.stderr).toContain("has a CTC head; the conversion starts with a new one, the teacher's: a direct head")
     }
   })
