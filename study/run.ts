@@ -48,7 +48,7 @@ const text = { case: 'auto', unknown: 'error' } as const
 const begin = async (): Promise<Results> => {
   const { wer, cer } = await evaluate({ ...compute, model: teacher, data: dev, batchSeconds: 60, text }, context)
   return {
-    teacher: { sha256: await sha256OfFile(join(teacher, 'model.safetensors')), wer, cer },
+    teacher: { sha256: await sha256OfFile(join(teacher, 'model.safetensors')), wer: wer!, cer: cer! },
     source: { sha256: await sha256OfFile(join(source, 'model.safetensors')) },
     data: { train: await sha256OfFile(train), dev: await sha256OfFile(dev) },
     results: [],
@@ -60,7 +60,7 @@ const run = async (entry: Entry): Promise<Result> => {
   const settings = { ...compute, text, teacher, source, train: [train], dev: [dev], out, resume: true, waypoints: flags.waypoints }
   const { seconds, stateSha256 } = await convert({ ...settings, guidance: entry.guidance, mixer: entry.mixer, training: entry.training }, context)
   const { evaluations } = await readRun(out)
-  return { ...entry, evaluations: evaluations.map(({ update, wer, cer }) => ({ update, wer, cer })), seconds: Math.round(seconds), stateSha256 }
+  return { ...entry, evaluations: evaluations.map(({ update, wer, cer }) => ({ update, wer: wer!, cer: cer! })), seconds: Math.round(seconds), stateSha256 }
 }
 
 let results = (await readResults()) ?? (await begin())

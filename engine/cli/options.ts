@@ -39,7 +39,21 @@ export const withText = (command: Command): Command =>
 
 export const textOf = ({ textCase, unknownCharacters }: TextFlags): TextSettings => ({ case: textCase, unknown: unknownCharacters })
 
-export interface TrainingFlags extends ComputeFlags, TextFlags {
+export interface LabelFlags {
+  labels?: string[]
+}
+
+const names = (text: string): string[] => {
+  const all = text.split(',').map((name) => name.trim())
+  if (all.includes('')) throw new InvalidArgumentError(`Expected names separated by commas, found ${text}.`)
+  return all
+}
+
+/** For commands that may meet a classifier. */
+export const withLabels = (command: Command): Command =>
+  command.option('--labels <fields>', 'fields of the manifest that hold the labels, one a label set, separated by commas (default: as a classifier names its sets)', names)
+
+export interface TrainingFlags extends ComputeFlags, TextFlags, LabelFlags {
   train: string[]
   dev: string[]
   out: string
@@ -74,7 +88,7 @@ export interface TrainingFlags extends ComputeFlags, TextFlags {
 }
 
 export const withTraining = (command: Command, { lr }: { lr: number }): Command =>
-  withText(withCompute(command))
+  withLabels(withText(withCompute(command)))
     .requiredOption('--train <manifests...>', 'training data: JSONL manifests or corpus folders')
     .requiredOption('--dev <manifests...>', 'data that evaluations run on')
     .requiredOption('--out <folder>', 'new folder for the run: models, checkpoints, metrics')
@@ -91,7 +105,7 @@ export const withTraining = (command: Command, { lr }: { lr: number }): Command 
     .option('--evaluate-every <n>', 'updates between evaluations and checkpoints', count, 250)
     .option('--keep-checkpoints <n>', 'newest checkpoints that are kept', count, 2)
     .option('--average <decay>', 'evaluate and keep an exponential average of the weights (default: the weights themselves)', fraction)
-    .option('--patience <n>', 'evaluations without a better WER after which the run ends (default: never)', count)
+    .option('--patience <n>', 'evaluations without a better model after which the run ends (default: never)', count)
     .option('--skip-non-finite <n>', 'updates that are not finite to skip before the run stops', countOrZero, 0)
     .option('--waypoints <n>', 'keep a snapshot of the model every so many updates, for waypoint guidance', count)
     .option('--seed <n>', 'seed of everything random', countOrZero, 1)

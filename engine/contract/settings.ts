@@ -24,7 +24,7 @@ export const trainingSchema = z.strictObject({
   freezeFrontend: z.boolean().describe('keep the convolutional frontend as it is and cache its features'),
   evaluateEvery: count.describe('updates between evaluations and checkpoints'),
   keepCheckpoints: count.default(2).describe('newest checkpoints that are kept'),
-  patience: count.optional().describe('evaluations without a better WER after which the run ends; default: never'),
+  patience: count.optional().describe('evaluations without a better model (WER, accuracy) after which the run ends; default: never'),
   skipNonFinite: z.int().nonnegative().default(0).describe('updates of a loss or gradient that is not finite that are skipped before the run stops'),
   averageDecay: z.number().min(0).lt(1).optional().describe('decay of an exponential average of the weights, which is then what is evaluated and kept; default: none'),
   mixerPhase: z
@@ -89,5 +89,9 @@ export const textSchema = z.strictObject({
   unknown: z.enum(['error', 'unk', 'drop']).default('error').describe('what becomes of a character outside the vocabulary'),
 })
 export type TextSettings = z.infer<typeof textSchema>
+
+/** Heads that an utterance classifier may get: HF's (one label set), or the CALD authors' (any number). */
+export const classificationHeadKinds = ['projector', 'direct'] as const
+export type ClassificationHeadKind = (typeof classificationHeadKinds)[number]
 
 export const deviceSchema = z.enum(['auto', 'cpu', 'webgpu'])

@@ -38,7 +38,7 @@ export class MixerPhase {
     const factor = share / this.#student.layers
     own.forEach((value, i) => (gradient[i]! += factor * value))
     const layerwise = alignment.reduce((a, b) => a + b, 0) / alignment.length
-    return { loss: layerwise, ctc: 0, layerwise, output: 0, alignment, infeasible: 0 }
+    return { loss: layerwise, task: 0, layerwise, output: 0, alignment, infeasible: 0 }
   }
 
   dispose(): Promise<void> {

@@ -1,5 +1,6 @@
 import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Figures } from '../contract/index.ts'
 import { openSafetensors, readJson, sha256Of, writeFileAtomic, writeFolderAtomic, writeSafetensors } from '../checkpoint/index.ts'
 import { CheckpointError, MissingFileError, UsageError } from '../errors.ts'
 
@@ -14,7 +15,7 @@ export interface TrainingState {
   readonly averaged: Float32Array | undefined
   /** What a way of guiding changes besides, by name. */
   readonly guide: Readonly<Record<string, Float32Array>>
-  best: { update: number; wer: number; cer: number } | undefined
+  best: ({ readonly update: number } & Figures) | undefined
   /** Updates that were not finite and changed nothing. */
   skipped: number
 }

@@ -120,7 +120,7 @@ export const trainingStages = (config: Wav2Vec2Config, options: StageOptions): R
     }),
     head: stageGraphs('head', options, (p, dropout) => {
       const x = hidden()
-      const { hidden: last, logits } = head(p, x, config, { dropout })
+      const { hidden: last, logits } = head(p, x, config, { dropout, padding })
       return { outputs: { logits, hidden: last }, y: logits, x, aligned: last }
     }),
   }

@@ -1,11 +1,12 @@
 import { join } from 'node:path'
-import type { GuidanceSettings, JobEvent, OnEvent, TextSettings, TrainingSettings, UpdateEvent } from '../contract/index.ts'
+import type { Figures, GuidanceSettings, JobEvent, OnEvent, TrainingSettings, UpdateEvent } from '../contract/index.ts'
 import { LineLog, requireEmptyFolder, readJson, writeFileAtomic } from '../checkpoint/index.ts'
-import type { LoadOptions, Utterance, Vocabulary } from '../datasets/index.ts'
+import type { LoadOptions, Utterance } from '../datasets/index.ts'
 import { DivergedError, InterruptedError, UsageError } from '../errors.ts'
-import { Inference, saveModel, type ModelFiles, type SpeechModel } from '../models/index.ts'
+import { isBetter } from '../evaluate/index.ts'
+import { Inference, saveModel, withLineage, type ModelFiles, type SpeechModel } from '../models/index.ts'
 import type { Device } from '../runtime/index.ts'
-import { tallyErrors, type Transcribed } from './evaluation.ts'
+import { tallyAnswers } from './evaluation.ts'
 import { FeatureStore } from './features.ts'
 import { guidanceWays, sameFrontend, type Classroom, type Guide, type Waypoint } from './guidance/index.ts'
 import { MicroBatches, type MicroBatch } from './microBatches.ts'
@@ -21,6 +22,7 @@ import { withRegularisation } from './regularisation.ts'
 import { loadCheckpoint, saveCheckpoint, stateHash, type Resume, type TrainingState } from './runFolder.ts'
 import { drawnMasks, StageRunner } from './runner.ts'
 import { MemoryLimit, type Piece } from './split.ts'
+import type { Task, Tally } from './tasks/index.ts'
 
 /** Everything a run needs; a job has checked it. */
 export interface TrainingRequest {
@@ -36,8 +38,7 @@ export interface TrainingRequest {
   readonly source: SpeechModel | undefined
   readonly waypoints: readonly Waypoint[]
   readonly settings: TrainingSettings
-  readonly text: TextSettings
-  readonly vocabulary: Vocabulary
+  readonly task: Task
   readonly audio: LoadOptions
   readonly train: readonly Utterance[]
   readonly dev: readonly Utterance[]
@@ -49,8 +50,8 @@ export interface TrainingRequest {
 
 export interface TrainingResult {
   readonly updates: number
-  readonly best: { readonly update: number; readonly wer: number; readonly cer: number; readonly path: string }
-  readonly last: { readonly wer: number; readonly cer: number; readonly path: string }
+  readonly best: Figures & { readonly update: number; readonly path: string }
+  readonly last: Figures & { readonly path: string }
   /** SHA-256 of weights and moments at the end. */
   readonly stateSha256: string
 }
@@ -141,8 +142,8 @@ class Trainer {
 
   /** The settings that decide what a run computes; a resumed run must have the same. */
   #settings(): Record<string, unknown> {
-    const { settings, guidance, text, lineage } = this.#request
-    return { settings, guidance: guidance ?? null, text, lineage }
+    const { settings, guidance, task, lineage } = this.#request
+    return { settings, guidance: guidance ?? null, ...task.record, lineage }
   }
 
   async #begin(): Promise<number> {
@@ -182,7 +183,7 @@ class Trainer {
       update: this.#state.update,
       updates: settings.updates,
       loss: parts.loss,
-      ctc: parts.ctc,
+      [this.#request.task.loss]: parts.task,
       ...(this.#guide === undefined && this.#mixerPhase === undefined ? {} : { layerwise: parts.layerwise, alignment: parts.alignment, output: parts.output }),
       learningRate: rate,
       gradientNorm: norm,
@@ -290,38 +291,38 @@ class Trainer {
     ].filter((part) => part !== undefined)
     const files = utterances.map(({ id }) => id).join(', ')
     return new DivergedError(
-      `update ${this.#state.update}: expected a finite loss, found ${parts.loss} (ctc ${parts.ctc}, layerwise ${parts.layerwise}, output ${parts.output}); gradient: ${gradients.join(', ')}; batch: ${files}`,
+      `update ${this.#state.update}: expected a finite loss, found ${parts.loss} (${this.#request.task.loss} ${parts.task}, layerwise ${parts.layerwise}, output ${parts.output}); gradient: ${gradients.join(', ')}; batch: ${files}`,
     )
   }
 
-  async #evaluate(log: LineLog, record: boolean): Promise<{ wer: number; cer: number }> {
+  async #evaluate(log: LineLog, record: boolean): Promise<Figures> {
     const { files, lineage, out } = this.#request
-    const { rates, transcribed } = await this.#measure(this.#inference)
-    if (!record) return rates
+    const tally = await this.#measure(this.#inference)
+    const figures = tally.figures()
+    if (!record) return figures
     const { update } = this.#state
-    const best = this.#state.best === undefined || rates.wer < this.#state.best.wer
+    const best = this.#state.best === undefined || isBetter(figures, this.#state.best)
     if (best) {
-      this.#state.best = { update, ...rates }
-      await saveModel(join(out, 'best'), withLineage(this.#kept, { ...lineage, update, ...rates }), files, { replace: true })
+      this.#state.best = { update, ...figures }
+      await saveModel(join(out, 'best'), withLineage(this.#kept, { ...lineage, update, ...figures }), files, { replace: true })
     }
-    await writeFileAtomic(join(out, 'transcripts.json'), `${JSON.stringify({ update, utterances: transcribed })}\n`)
-    await this.#record(log, { kind: 'evaluation', update, ...rates, best })
-    return rates
+    await writeFileAtomic(join(out, 'transcripts.json'), `${JSON.stringify({ update, utterances: tally.transcribed() })}\n`)
+    await this.#record(log, { kind: 'evaluation', update, ...figures, best })
+    return figures
   }
 
-  /** Errors of a model on the development data. */
-  async #measure(inference: Inference, load = (utterances: readonly Utterance[]) => this.#microBatches.load(utterances)): Promise<{ rates: { wer: number; cer: number }; transcribed: Transcribed[] }> {
-    const { dev, vocabulary, text, settings } = this.#request
-    const { tally, transcribed } = await tallyErrors(inference, dev, { vocabulary, text, batchSeconds: settings.batchSeconds }, load)
-    return { rates: { wer: tally.words.rate, cer: tally.characters.rate }, transcribed }
+  /** A model's answers on the development data. */
+  #measure(inference: Inference, load = (utterances: readonly Utterance[]) => this.#microBatches.load(utterances)): Promise<Tally> {
+    const { dev, task, settings } = this.#request
+    return tallyAnswers(inference, task, dev, settings.batchSeconds, load)
   }
 
-  async #measureTeacher(model: SpeechModel): Promise<{ wer: number; cer: number }> {
+  async #measureTeacher(model: SpeechModel): Promise<Figures> {
     const shared = sameFrontend(this.#request.student, model)
     const inference = shared ? this.#inferenceOf(model) : new Inference(this.#request.device, model, { from: 'audio' })
-    const { rates } = await this.#measure(inference, shared ? undefined : (utterances) => this.#microBatches.audio(utterances))
+    const tally = await this.#measure(inference, shared ? undefined : (utterances) => this.#microBatches.audio(utterances))
     await inference.dispose()
-    return rates
+    return tally.figures()
   }
 
   #inferenceOf(model: SpeechModel): Inference {
@@ -353,7 +354,7 @@ class Trainer {
     throw new InterruptedError(`stopped after update ${this.#state.update} of ${this.#request.settings.updates}; --resume goes on from there`)
   }
 
-  async #finish(last: { wer: number; cer: number }): Promise<TrainingResult> {
+  async #finish(last: Figures): Promise<TrainingResult> {
     const { out, files, lineage } = this.#request
     const { update, best } = this.#state
     await saveModel(join(out, 'last'), withLineage(this.#kept, { ...lineage, update, ...last }), files, { replace: true })
@@ -363,17 +364,15 @@ class Trainer {
 
 const addParts = (a: LossParts, b: LossParts): LossParts => ({
   loss: a.loss + b.loss,
-  ctc: a.ctc + b.ctc,
+  task: a.task + b.task,
   layerwise: a.layerwise + b.layerwise,
   output: a.output + b.output,
   alignment: a.alignment.map((value, i) => value + b.alignment[i]!),
   infeasible: a.infeasible + b.infeasible,
 })
 
-const withLineage = (model: SpeechModel, cald: Record<string, unknown>): SpeechModel => ({ ...model, config: { ...model.config, cald } })
-
 /**
- * Trains the student on CTC, guided by the teacher if there is one. Keeps the best and the last model under `out`, a checkpoint at
+ * Trains the student on its task, guided by the teacher if there is one. Keeps the best and the last model under `out`, a checkpoint at
  * every evaluation, and resumes from the newest or an earlier one; on the CPU with equal threads a resumed run ends with the same bits.
  */
 export const train = (request: TrainingRequest, { signal, onEvent }: { signal: AbortSignal; onEvent: OnEvent }): Promise<TrainingResult> =>

@@ -3,7 +3,8 @@ import { basename, extname } from 'node:path'
 import { normaliseAudio } from '../audio/index.ts'
 import { requireEmptyFolder, sha256OfFile, statedLicence, writeCard, writeFileAtomic } from '../checkpoint/index.ts'
 import { InterruptedError, RuntimeError, UsageError } from '../errors.ts'
-import { Inference, onnxCard, requireFloat16, samplesPerFrame, saveModel, wholeFile } from '../models/index.ts'
+import type { Vocabulary } from '../datasets/index.ts'
+import { describeHead, headOf, Inference, onnxCard, requireFloat16, samplesPerFrame, saveModel, wholeFile } from '../models/index.ts'
 import { encodePieces, opset, type Precision } from '../onnx/index.ts'
 import { fillUniform } from '../random.ts'
 import { openDevice, openOnnxFile } from '../runtime/index.ts'
@@ -54,7 +55,7 @@ export const requireOnnxSize = (bytes: number, out: string, precision: Precision
 }
 
 /** Everything that who receives the file needs besides it; all values are text, as ONNX wants. */
-const metadataOf = ({ model, vocabulary, audio }: ReadyModel, { precision }: ExportSettings, sourceSha256: string, licence: string | undefined): Record<string, string> => {
+const metadataOf = ({ model, audio }: ReadyModel, vocabulary: Vocabulary, { precision }: ExportSettings, sourceSha256: string, licence: string | undefined): Record<string, string> => {
   const { word_delimiter_token: delimiter = '|' } = (model.folder.tokenizer ?? {}) as { word_delimiter_token?: string }
   return {
     model_type: model.config.model_type,
@@ -124,9 +125,10 @@ const cardBeside = (out: string): string => `${out.slice(0, -extname(out).length
 
 const exportOnnx = async (ready: ReadyModel, settings: ExportSettings, sourceSha256: string): Promise<Exported> => {
   const { out, precision, format, check } = settings
-  const { model, audio } = ready
+  const { model, vocabulary, audio } = ready
+  if (vocabulary === undefined) throw new UsageError(`${settings.model}: expected a model with a CTC head for an ONNX file, found ${describeHead(headOf(model.config))} (--format safetensors takes any)`)
   const licence = await statedLicence(settings.model)
-  const metadata = metadataOf(ready, settings, sourceSha256, licence)
+  const metadata = metadataOf(ready, vocabulary, settings, sourceSha256, licence)
   requireOnnxSize(model.parameters.length * (precision === 'float32' ? 4 : 2), out, precision)
   const { pieces, bytes } = encodePieces(wholeFile(model, { precision, normalise: audio.normalise, metadata }))
   requireOnnxSize(bytes, out, precision)

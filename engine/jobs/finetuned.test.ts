@@ -48,7 +48,7 @@ describe('a folder of cald finetune is to HF transformers what it is here', () =
       for (const [i, { data }] of recordings.entries()) {
         const own = await run(model, [data])
         errors.push(worst(own.logits, logits[i]!.data))
-        expect(transcripts(own, vocabulary)).toEqual([texts[i]])
+        expect(transcripts(own, vocabulary!)).toEqual([texts[i]])
       }
       const together = await run(model, recordings.map(({ data }) => data))
       const rowLength = together.frames * model.config.vocab_size
@@ -61,7 +61,7 @@ describe('a folder of cald finetune is to HF transformers what it is here', () =
     })
 
     it(`${name}: spells labels as its tokenizer does`, async () => {
-      const { vocabulary } = await openReadyModel(join(models, name))
+      const vocabulary = (await openReadyModel(join(models, name))).vocabulary!
       for (const { ids, text } of spellings) {
         const [frames, tokens] = [ids.length, vocabulary.size]
         const logits = new Float32Array(frames * tokens)

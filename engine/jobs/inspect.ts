@@ -1,3 +1,4 @@
+import { describeHead, headOf, labelSetsOf } from '../models/index.ts'
 import { openReadyModel } from './context.ts'
 
 export interface ModelSummary {
@@ -6,7 +7,11 @@ export interface ModelSummary {
   readonly mixer: string
   readonly layers: number
   readonly hiddenSize: number
+  readonly head: string
+  /** Tokens of a CTC head; 0 where there is none. */
   readonly vocabulary: number
+  /** Label sets of a classifier. */
+  readonly labels: Readonly<Record<string, readonly string[]>>
   readonly samplingRate: number
   readonly parameters: number
   /** Parameters of the frontend, the projection, all mixers, all feed-forward layers and norms, and the head. */
@@ -32,7 +37,9 @@ export const inspect = async (path: string): Promise<ModelSummary> => {
     mixer: mixer === undefined ? `attention, ${config.num_attention_heads} heads` : `${mixer.kind}, headdim ${mixer.headdim}, dState ${mixer.dState}, expand ${mixer.expand}`,
     layers: config.num_hidden_layers,
     hiddenSize: config.hidden_size,
-    vocabulary: vocabulary.size,
+    head: describeHead(headOf(config)),
+    vocabulary: vocabulary?.size ?? 0,
+    labels: Object.fromEntries(labelSetsOf(headOf(config)).map(({ name, labels }) => [name, labels])),
     samplingRate: audio.samplingRate,
     parameters: layout.size,
     parametersByPart,

@@ -1,15 +1,15 @@
 import { readdir } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import type { z } from 'zod'
-import { parsePreprocessor } from '../audio/index.ts'
-import { readJson, requireEmptyFolder, sha256OfFile } from '../checkpoint/index.ts'
-import { guidanceSchema, trainingSchema, type GuidanceInput, type MixerInput, type TextSettings, type TrainingInput, type TrainingSettings } from '../contract/index.ts'
-import { atSpeeds, throughChannels, checkRecordings, readCorpus, requireFit, requireTexts, Vocabulary, type Utterance } from '../datasets/index.ts'
-import { guidanceWays, studentFrom, train, type Resume, type Waypoint, type TrainingRequest, type TrainingResult } from '../distill/index.ts'
+import { requireEmptyFolder, sha256OfFile } from '../checkpoint/index.ts'
+import { guidanceSchema, trainingSchema, type ClassificationHeadKind, type GuidanceInput, type MixerInput, type TextSettings, type TrainingInput, type TrainingSettings } from '../contract/index.ts'
+import { atSpeeds, checkRecordings, readCorpus, throughChannels, type Utterance } from '../datasets/index.ts'
+import { guidanceWays, studentFrom, taskOf, train, type Resume, type Task, type Waypoint, type TrainingRequest, type TrainingResult } from '../distill/index.ts'
 import { ConfigError, messageOf, MissingFileError, UsageError } from '../errors.ts'
-import { createModel, openModel, parseWav2Vec2Config, type SpeechModel } from '../models/index.ts'
-import { onDevice, openReadyModel, type ComputeSettings, type JobContext, type ReadyModel } from './context.ts'
+import { describeHead, headOf, openModel, sameHead, type OpenedModel } from '../models/index.ts'
+import { onDevice, openReadyModel, type ComputeSettings, type JobContext } from './context.ts'
 import { fromRun, inherited, licencesOf, recordedSource, weightsOf } from './lineage.ts'
+import { beginFrom, beginFromScratch, beginLike } from './start.ts'
 
 interface Common extends ComputeSettings {
   /** Manifests or corpus folders. */
@@ -19,12 +19,16 @@ interface Common extends ComputeSettings {
   /** Whether to go on from the newest checkpoint in `out`, or from that of which update. */
   readonly resume: Resume
   readonly text: TextSettings
+  /** Fields of the manifests that hold the label sets to classify by; by default a model's own task and names. */
+  readonly labels?: readonly string[] | undefined
   readonly training: TrainingInput
 }
 
 export interface FinetuneSettings extends Common {
   /** A model folder to go on from, or a config.json to start from scratch with. */
   readonly start: { readonly model: string } | { readonly config: string; readonly vocabulary: string | undefined }
+  /** With `labels`: the head of a new classifier. */
+  readonly head?: ClassificationHeadKind | undefined
 }
 
 export interface ConvertSettings extends Common {
@@ -43,11 +47,19 @@ export interface TrainingSummary extends TrainingResult {
   readonly seconds: number
 }
 
-/** Both corpora, every transcript spelt and every recording opened, before anything is written. */
-const readCorpora = async (paths: Common, { speeds, channels }: TrainingSettings): Promise<{ train: Utterance[]; dev: Utterance[]; sha256: string[] }> => {
+interface Corpora {
+  readonly train: readonly Utterance[]
+  readonly dev: readonly Utterance[]
+}
+
+const readCorpora = async ({ train, dev }: Pick<Common, 'train' | 'dev'>): Promise<Corpora> => {
   const readAll = async (of: readonly string[]): Promise<Utterance[]> => (await Promise.all(of.map(readCorpus))).flat()
-  const [train, dev] = [await readAll(paths.train), await readAll(paths.dev)]
-  requireTexts([...train, ...dev])
+  return { train: await readAll(train), dev: await readAll(dev) }
+}
+
+/** Both corpora with every transcript or label there and every recording opened, before anything is written. */
+const checked = async ({ train, dev }: Corpora, task: Task, { speeds, channels }: TrainingSettings): Promise<{ train: Utterance[]; dev: readonly Utterance[]; sha256: string[] }> => {
+  task.check([...train, ...dev])
   await checkRecordings([...train, ...dev])
   const manifests = [...new Set(train.map(({ manifest }) => manifest))]
   return { train: throughChannels(atSpeeds(train, speeds), channels), dev, sha256: await Promise.all(manifests.map(sha256OfFile)) }
@@ -61,79 +73,35 @@ const parsed = <Schema extends z.ZodType>(schema: Schema, value: z.input<Schema>
   throw new UsageError(`${issue!.path.join('.')}: ${issue!.message}`)
 }
 
-const run = async (settings: Common, training: TrainingSettings, request: Omit<TrainingRequest, 'device' | 'settings' | 'text' | 'out' | 'resume'>, context: JobContext): Promise<TrainingSummary> => {
+const run = async (settings: Common, training: TrainingSettings, request: Omit<TrainingRequest, 'device' | 'settings' | 'out' | 'resume'>, context: JobContext): Promise<TrainingSummary> => {
   const started = performance.now()
-  const { out, resume, text } = settings
+  const { out, resume } = settings
   if (resume === false) await requireEmptyFolder(out)
-  const result = await onDevice(settings, (device) => train({ ...request, device, settings: training, text, out, resume }, context))
+  const result = await onDevice(settings, (device) => train({ ...request, device, settings: training, out, resume }, context))
   return { ...result, out, parameters: request.student.layout.size, seconds: (performance.now() - started) / 1000 }
 }
 
-const preprocessorFromScratch = {
-  feature_extractor_type: 'Wav2Vec2FeatureExtractor',
-  feature_size: 1,
-  sampling_rate: 16000,
-  padding_value: 0,
-  do_normalize: true,
-  return_attention_mask: true,
-}
-const tokenizerFromScratch = {
-  tokenizer_class: 'Wav2Vec2CTCTokenizer',
-  pad_token: '<pad>',
-  bos_token: '<s>',
-  eos_token: '</s>',
-  unk_token: '<unk>',
-  word_delimiter_token: '|',
-  do_lower_case: false,
-}
-
-/** A model of random weights for a config.json, with a vocabulary that was given or that the training transcripts spell. */
-const fromScratch = async (
-  { config: path, vocabulary: vocabularyPath }: { config: string; vocabulary: string | undefined },
-  { text, training }: FinetuneSettings,
-  corpus: readonly Utterance[],
-): Promise<{ student: SpeechModel; vocabulary: Vocabulary; files: TrainingRequest['files'] }> => {
-  const raw = await readJson(path)
-  if (raw === undefined) throw new MissingFileError(`${path}: expected a config.json, found none`)
-  if (typeof raw !== 'object' || raw === null) throw new ConfigError(`${path}: expected a JSON object`)
-  const vocabulary =
-    vocabularyPath === undefined
-      ? Vocabulary.fromTexts(corpus.map((utterance) => utterance.text!), text.case === 'auto' ? 'keep' : text.case)
-      : Vocabulary.parse(await readJson(vocabularyPath), tokenizerFromScratch, vocabularyPath)
-  const config = parseWav2Vec2Config({ architectures: ['Wav2Vec2ForCTC'], vocab_size: vocabulary.size, pad_token_id: vocabulary.blank, ...raw }, path)
-  requireFit(vocabulary, config.vocab_size, vocabularyPath ?? 'the vocabulary of the transcripts')
-  if (config.pad_token_id !== vocabulary.blank) throw new ConfigError(`${path}: expected pad_token_id ${vocabulary.blank}, the vocabulary's, found ${config.pad_token_id}`)
-  return {
-    student: createModel(config, training.seed),
-    vocabulary,
-    files: { preprocessor: preprocessorFromScratch, vocabulary: vocabulary.toJSON(), tokenizer: tokenizerFromScratch },
-  }
-}
-
-/** Fine-tunes a transformer (or a student) on CTC, from a checkpoint or from scratch. */
+/** Fine-tunes a transformer (or a student) on its task, from a checkpoint or from scratch. */
 export const finetune = async (settings: FinetuneSettings, context: JobContext): Promise<TrainingSummary> => {
-  const { start } = settings
+  const { start, labels, head, text } = settings
+  if (head !== undefined && labels === undefined) throw new UsageError('--head: expected with --labels, found no --labels')
   const training = parsed(trainingSchema, settings.training)
   const opened = 'model' in start ? await openReadyModel(start.model) : undefined
   if (settings.resume === false) await requireEmptyFolder(settings.out)
-  const corpora = await readCorpora(settings, training)
-  const { student, vocabulary, files } = opened === undefined ? await fromScratch(start as Extract<typeof start, { config: string }>, settings, corpora.train) : existing(opened)
-  const audio = opened?.audio ?? audioOf(files.preprocessor)
+  const corpora = await readCorpora(settings)
+  const wish = { labels, head, text, seed: training.seed }
+  const { student, vocabulary, files, audio } =
+    opened === undefined ? await beginFromScratch(start as Extract<typeof start, { config: string }>, wish, corpora.train) : beginFrom(opened, wish, corpora.train, context.onEvent)
+  const task = taskOf(student.config, { model: 'model' in start ? start.model : start.config, vocabulary, text, fields: labels })
+  const data = await checked(corpora, task, training)
   const source = 'model' in start ? { source: fromRun(settings.out, start.model), sourceSha256: await sha256OfFile(weightsOf(start.model)) } : {}
   const licences = 'model' in start ? await licencesOf({ path: start.model, cald: opened?.model.config.cald }) : {}
-  const lineage = { ...source, trainingDataSha256: inherited(corpora.sha256, opened?.model.config.cald), ...licences }
-  return run(settings, training, { student, files, lineage, guidance: undefined, teacher: undefined, source: undefined, waypoints: [], vocabulary, audio, train: corpora.train, dev: corpora.dev }, context)
+  const lineage = { ...source, trainingDataSha256: inherited(data.sha256, opened?.model.config.cald), ...licences }
+  return run(settings, training, { student, files, lineage, guidance: undefined, teacher: undefined, source: undefined, waypoints: [], task, audio, train: data.train, dev: data.dev }, context)
 }
-
-const audioOf = (preprocessor: unknown): ReadyModel['audio'] => {
-  const { sampling_rate, do_normalize } = parsePreprocessor(preprocessor, 'preprocessor_config.json')
-  return { samplingRate: sampling_rate, normalise: do_normalize }
-}
-
-const existing = ({ model, vocabulary }: ReadyModel): { student: SpeechModel; vocabulary: Vocabulary; files: TrainingRequest['files'] } => ({ student: model, vocabulary, files: model.folder })
 
 /** The snapshots of a teacher's training, oldest first: in the folder named, else in that of the run that made the teacher. */
-const findWaypoints = async ({ teacher, waypoints }: ConvertSettings): Promise<Waypoint[]> => {
+const findWaypoints = async ({ teacher, waypoints }: ConvertSettings, model: OpenedModel): Promise<Waypoint[]> => {
   const folder = waypoints ?? join(dirname(resolve(teacher)), 'waypoints')
   const names = await readdir(folder).catch((error: unknown) => {
     throw new MissingFileError(`--waypoint-models: expected a folder of snapshots, ${folder}, found ${messageOf(error)}`)
@@ -141,7 +109,15 @@ const findWaypoints = async ({ teacher, waypoints }: ConvertSettings): Promise<W
   return names
     .filter((name) => /^update-\d+$/.test(name))
     .sort()
-    .map((name) => ({ update: Number(name.slice('update-'.length)), path: join(folder, name), open: () => openModel(join(folder, name)) }))
+    .map((name) => ({ update: Number(name.slice('update-'.length)), path: join(folder, name), open: () => openLike(join(folder, name), model) }))
+}
+
+/** A snapshot with the teacher's head, else ConfigError. */
+const openLike = async (path: string, { config }: OpenedModel): Promise<OpenedModel> => {
+  const model = await openModel(path)
+  const [own, wanted] = [headOf(model.config), headOf(config)]
+  if (!sameHead(own, wanted)) throw new ConfigError(`${path}: expected ${describeHead(wanted)}, the teacher's, found ${describeHead(own)}`)
+  return model
 }
 
 /** Converts a transformer into a BiMamba2 student: attention layers are replaced, everything else kept and fine-tuned. */
@@ -155,15 +131,16 @@ export const convert = async (settings: ConvertSettings, context: JobContext): P
   const fromTeacher = guidanceWays[guidance.guidance].startsFrom === 'teacher'
   const startPath = fromTeacher ? settings.teacher : settings.source ?? (await recordedSource(settings.teacher, teacher.model.config.cald))
   const start = fromTeacher ? teacher : await openReadyModel(startPath)
-  requireFit(start.vocabulary, teacher.vocabulary.size, `${startPath}/vocab.json`)
-  const student = studentFrom(start.model, settings.mixer, settings.training.seed)
-  const corpora = await readCorpora(settings, training)
+  const task = taskOf(teacher.model.config, { model: settings.teacher, vocabulary: teacher.vocabulary, text: settings.text, fields: settings.labels })
+  const begun = beginLike(start, teacher, training.seed, context.onEvent)
+  const student = studentFrom(begun.student, settings.mixer, training.seed)
+  const data = await checked(await readCorpora(settings), task, training)
   const lineage = {
     teacher: fromRun(settings.out, settings.teacher),
     teacherSha256: await sha256OfFile(weightsOf(settings.teacher)),
     startSha256: await sha256OfFile(weightsOf(startPath)),
     guidance: guidance.guidance,
-    trainingDataSha256: inherited(corpora.sha256, teacher.model.config.cald, start.model.config.cald),
+    trainingDataSha256: inherited(data.sha256, teacher.model.config.cald, start.model.config.cald),
     ...(await licencesOf({ path: settings.teacher, cald: teacher.model.config.cald }, { path: startPath, cald: start.model.config.cald })),
   }
   return run(
@@ -171,16 +148,16 @@ export const convert = async (settings: ConvertSettings, context: JobContext): P
     training,
     {
       student,
-      files: start.model.folder,
+      files: begun.files,
       lineage,
       guidance,
       teacher: teacher.model,
-      source: start.model,
-      waypoints: guidance.guidance === 'waypoint' ? await findWaypoints(settings) : [],
-      vocabulary: start.vocabulary,
-      audio: start.audio,
-      train: corpora.train,
-      dev: corpora.dev,
+      source: begun.student,
+      waypoints: guidance.guidance === 'waypoint' ? await findWaypoints(settings, teacher.model) : [],
+      task,
+      audio: begun.audio,
+      train: data.train,
+      dev: data.dev,
     },
     context,
   )

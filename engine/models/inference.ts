@@ -6,7 +6,8 @@ import { paddingTensors, validFramesTensor, type BatchFrames, type SpeechBatch }
 import { viewOf } from './layout.ts'
 import { stageScope, type SpeechModel } from './speechModel.ts'
 import { frameCount, type Wav2Vec2Config } from './wav2vec2/config.ts'
-import { encoderLayer, frontend, head, projection } from './wav2vec2/stages.ts'
+import { head } from './wav2vec2/heads.ts'
+import { encoderLayer, frontend, projection } from './wav2vec2/stages.ts'
 
 /** Inputs of nn's Padding for hidden states of the given lengths. */
 export const paddingInputs = (batch: Value['type']['shape'][0], time: Value['type']['shape'][0]): Padding => ({
@@ -56,7 +57,7 @@ export const inferenceGraph = (config: Wav2Vec2Config, { from, padded, hiddenSta
 }
 
 export interface InferenceResult extends BatchFrames {
-  /** [batch, frames, vocab_size]; rows past an utterance's length mean nothing. */
+  /** Of a CTC head [batch, frames, vocab_size], rows past an utterance's length mean nothing; of a classifier [batch, labels of all sets]. */
   readonly logits: Float32Array
   readonly hiddenStates: readonly Float32Array[]
 }

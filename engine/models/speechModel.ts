@@ -1,5 +1,5 @@
 import { openModelFolder, saveModelFolder, type ModelFolder, type TensorFile } from '../checkpoint/index.ts'
-import { CheckpointError, ConfigError } from '../errors.ts'
+import { CheckpointError } from '../errors.ts'
 import { input, variable, type Value } from '../ir/index.ts'
 import { noDropout, Parameters } from '../nn/index.ts'
 import type { Precision } from '../onnx/index.ts'
@@ -7,9 +7,11 @@ import { folderCard } from './card.ts'
 import { initialise } from './initialise.ts'
 import { layOut, viewOf, type ParameterLayout, type ParameterPlace } from './layout.ts'
 import { parseWav2Vec2Config, type Wav2Vec2Config } from './wav2vec2/config.ts'
-import { encoderLayer, frontend, head, projection } from './wav2vec2/stages.ts'
+import { configWithHead, headOf, sameHead, type Head } from './wav2vec2/head.ts'
+import { head } from './wav2vec2/heads.ts'
+import { encoderLayer, frontend, projection } from './wav2vec2/stages.ts'
 
-/** A CTC speech model: its configuration and all its parameters in one flat vector. */
+/** A speech model: its configuration and all its parameters in one flat vector. */
 export interface SpeechModel {
   readonly config: Wav2Vec2Config
   readonly layout: ParameterLayout
@@ -62,23 +64,60 @@ export const createModel = (config: Wav2Vec2Config, seed: number): SpeechModel =
   return { config, layout, parameters }
 }
 
+/**
+ * A model of a configuration that takes every encoder parameter it can from `start`, and the rest from the seed. Heads are kept only
+ * where both configurations have the same one.
+ */
+export const carriedOver = (start: SpeechModel, config: Wav2Vec2Config, seed: number): SpeechModel => {
+  const layout = layoutOf(config)
+  const parameters = new Float32Array(layout.size)
+  const keepsHead = sameHead(headOf(start.config), headOf(config))
+  const known = new Map(start.layout.places.filter(({ name }) => keepsHead || name.startsWith(encoderPrefix)).map((place) => [place.name, place]))
+  const fresh = layout.places.filter((place) => {
+    const source = known.get(place.name)
+    if (source === undefined) return true
+    viewOf(parameters, place).set(viewOf(start.parameters, source))
+    return false
+  })
+  initialise(parameters, layout, fresh, seed)
+  return { config, layout, parameters }
+}
+
+/** The model with another head, whose values are drawn from the seed; the model itself when it has that head. */
+export const withHead = (model: SpeechModel, head: Head, seed: number): SpeechModel =>
+  sameHead(headOf(model.config), head) ? model : carriedOver(model, configWithHead(model.config, head), seed)
+
+/** The model's configuration with another record of where it came from; label sets, which describe the head, stay. */
+export const withLineage = <Model extends SpeechModel>(model: Model, lineage: Readonly<Record<string, unknown>>): Model => {
+  const labels = model.config.cald?.labels
+  return { ...model, config: { ...model.config, cald: { ...lineage, ...(labels === undefined ? {} : { labels }) } } }
+}
+
+/** Where all parameters but the head's live. */
+const encoderPrefix = 'wav2vec2.'
+
 /** Both namings of weight norm: torch.nn.utils.parametrizations (ours) and the older torch.nn.utils.weight_norm. */
 const olderName = (name: string): string => name.replace('parametrizations.weight.original0', 'weight_g').replace('parametrizations.weight.original1', 'weight_v')
 
 /** A tensor that a checkpoint may hold though its configuration does not use it. */
 const optionalTensors = new Set(['wav2vec2.masked_spec_embed'])
 
-/** Reads every parameter; CheckpointError names a tensor that is missing, misshapen, or not part of the model. */
-const readParameters = async (layout: ParameterLayout, tensors: TensorFile): Promise<Float32Array> => {
+/** What a pretrained checkpoint holds for its own training (HF's Wav2Vec2ForPreTraining), and no head of ours uses. */
+const pretrainingTensors = /^(quantizer|project_q|project_hid)\./
+
+/** Reads every parameter; CheckpointError names a tensor that is missing, misshapen, or not part of the model. An encoder alone may name its tensors from itself on, as HF's Wav2Vec2Model. */
+const readParameters = async ({ layout, headless }: { layout: ParameterLayout; headless: boolean }, tensors: TensorFile): Promise<Float32Array> => {
   const parameters = new Float32Array(layout.size)
   const present = new Set(tensors.names())
   for (const place of layout.places) {
-    const name = [place.name, olderName(place.name)].find((candidate) => present.delete(candidate))
+    const names = [place.name, olderName(place.name)]
+    const bare = headless ? names.map((own) => own.slice(encoderPrefix.length)) : []
+    const name = [...names, ...bare].find((candidate) => present.delete(candidate))
     if (name === undefined) throw new CheckpointError(`${tensors.path}: expected tensor ${place.name} of shape [${place.shape.join(', ')}], found none`)
     checkShape(place, tensors.shape(name), tensors.path)
     viewOf(parameters, place).set(await tensors.read(name))
   }
-  const [stranger] = [...present].filter((name) => !optionalTensors.has(name))
+  const [stranger] = [...present].filter((name) => !optionalTensors.has(name) && !(headless && (name === 'masked_spec_embed' || pretrainingTensors.test(name))))
   if (stranger !== undefined) throw new CheckpointError(`${tensors.path}: expected only tensors of the model that config.json describes, found ${stranger}`)
   return parameters
 }
@@ -94,14 +133,14 @@ export interface OpenedModel extends SpeechModel {
   readonly folder: Pick<ModelFolder, 'path' | 'preprocessor' | 'vocabulary' | 'tokenizer'>
 }
 
-/** Opens an HF folder of a Wav2Vec2ForCTC or of a converted student. */
+/** Opens an HF folder of a Wav2Vec2 with one of the heads of wav2vec2/head.ts, or without, or of a converted student. */
 export const openModel = async (path: string): Promise<OpenedModel> => {
   const folder = await openModelFolder(path)
   try {
     const config = parseWav2Vec2Config(folder.config, `${path}/config.json`)
-    if (config.vocab_size === 0) throw new ConfigError(`${path}/config.json: expected a vocabulary`)
     const layout = layoutOf(config)
-    return { config, layout, parameters: await readParameters(layout, folder.tensors), folder }
+    const headless = headOf(config).kind === 'none'
+    return { config, layout, parameters: await readParameters({ layout, headless }, folder.tensors), folder }
   } finally {
     await folder.tensors.close()
   }

@@ -4,6 +4,7 @@ import { guidanceSchema, trainingSchema } from '../../contract/index.ts'
 import { viewOf, type SpeechModel } from '../../models/index.ts'
 import { openDevice } from '../../runtime/index.ts'
 import { accumulateGradient, normalisersOf, type TrainingBatch } from '../objective.ts'
+import { recognitionObjective } from '../objectives/index.ts'
 import { AdamW } from '../optimiser/adamw.ts'
 import { clipScale, gradientNorm } from '../optimiser/clip.ts'
 import { segmentsOf } from '../optimiser/fromSettings.ts'
@@ -102,6 +103,7 @@ describe('three updates under each way of guiding end at the weights of PyTorch'
         audio: { data: stored.input_values.data, shape: stored.input_values.shape, lengths: Int32Array.from(stored.lengths) },
         features: undefined,
         targets: stored.targets.map((target) => Int32Array.from(target)),
+        objective: recognitionObjective(0),
         spans: { time: stored.timeMask.data, feature: undefined },
         masks: given(stored.dropoutMasks),
       }
@@ -117,7 +119,7 @@ describe('three updates under each way of guiding end at the weights of PyTorch'
         const gradient = new Float32Array(student.layout.size)
         const parts = await accumulateGradient(runner, pass, lesson, batch, normalisersOf([batch]), gradient, true)
         const expected = stored.losses[update]!
-        expect(parts.ctc).toBeCloseTo(expected.ctc, 3)
+        expect(parts.task).toBeCloseTo(expected.ctc, 3)
         expect(parts.layerwise).toBeCloseTo((lesson?.layerwiseWeight ?? 0) * (expected.layerwise ?? 0), 3)
         expect(parts.output).toBeCloseTo((lesson?.outputWeight ?? 0) * (expected.output ?? 0), 3)
         await lesson?.close()

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { ConfigError } from '../../errors.ts'
 import type { Mamba2Config } from '../../nn/index.ts'
+import { headOf } from './head.ts'
 
 /** model_type of a converted model: never `wav2vec2`, which transformers would open with attention of random weights. */
 export const studentModelType = 'cald_wav2vec2_bimamba2'
@@ -23,6 +24,7 @@ const mixerSchema = z.strictObject({
 /** The keys of HF's Wav2Vec2Config that this engine reads, with HF's defaults; other keys travel along untouched. */
 const configSchema = z.looseObject({
   model_type: z.enum(['wav2vec2', studentModelType]),
+  architectures: z.array(z.string()).nullish(),
   vocab_size: count.default(32),
   pad_token_id: z.int().nonnegative().default(0),
   hidden_size: count.default(768),
@@ -53,8 +55,12 @@ const configSchema = z.looseObject({
   mask_feature_prob: probability.default(0),
   mask_feature_length: count.default(10),
   mask_feature_min_masks: z.int().nonnegative().default(0),
+  id2label: z.record(z.string(), z.string()).optional(),
+  classifier_proj_size: count.default(256),
+  use_weighted_layer_sum: z.boolean().default(false),
+  problem_type: z.string().nullish(),
   mixer: mixerSchema.optional(),
-  cald: z.looseObject({}).optional(),
+  cald: z.looseObject({ labels: z.record(z.string(), z.array(z.string())).optional() }).optional(),
 })
 
 export type Wav2Vec2Config = z.infer<typeof configSchema>
@@ -82,7 +88,7 @@ export const parseWav2Vec2Config = (value: unknown, path: string): Wav2Vec2Confi
   if (config.hidden_size % config.num_conv_pos_embedding_groups !== 0) {
     complain(`expected num_conv_pos_embedding_groups to divide hidden_size ${config.hidden_size}, found ${config.num_conv_pos_embedding_groups}`)
   }
-  if (config.pad_token_id >= config.vocab_size) complain(`expected pad_token_id below vocab_size ${config.vocab_size}, found ${config.pad_token_id}`)
+  if (headOf(config, path).kind === 'ctc' && config.pad_token_id >= config.vocab_size) complain(`expected pad_token_id below vocab_size ${config.vocab_size}, found ${config.pad_token_id}`)
   if (config.model_type === 'wav2vec2') {
     if (config.hidden_size % config.num_attention_heads !== 0) complain(`expected num_attention_heads to divide hidden_size ${config.hidden_size}, found ${config.num_attention_heads}`)
     if (config.mixer !== undefined) complain(`expected no mixer in a config of model_type wav2vec2, found one`)

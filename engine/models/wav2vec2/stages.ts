@@ -4,7 +4,7 @@ import { biMamba2, conv1d, instanceNorm, layerNorm, linear, positionalConv, self
 import type { Wav2Vec2Config } from './config.ts'
 
 /**
- * HF's Wav2Vec2ForCTC as stages: frontend, projection, encoder layers, head; with the group-norm frontend and post-norm encoder (base) or
+ * HF's Wav2Vec2 as stages: frontend, projection, encoder layers (the head is in heads.ts); with the group-norm frontend and post-norm encoder (base) or
  * the layer-norm frontend and stable layer norm (large-lv60, XLS-R), and any mix of the two. A stage's parameter scope is the module it
  * starts at, so joined names are HF's.
  */
@@ -111,11 +111,4 @@ export const encoderLayer = (p: Parameters, x: Value, config: Wav2Vec2Config, co
   }
   const y = norm('layer_norm', mixed)
   return norm('final_layer_norm', ir.add(y, feedForward(y)))
-}
-
-/** The final layer norm, where the model has one, and the CTC head: x: [batch, time, hidden_size] → last hidden state and logits [batch, time, vocab_size]. Scope: the model. */
-export const head = (p: Parameters, x: Value, config: Wav2Vec2Config, { dropout }: Pick<StageContext, 'dropout'>): { hidden: Value; logits: Value } => {
-  const hidden = config.do_stable_layer_norm ? layerNorm(p.at('wav2vec2.encoder.layer_norm'), x, config.layer_norm_eps) : x
-  const logits = linear(p.at('lm_head'), dropout.apply('final', hidden, config.final_dropout), config.vocab_size, { weight: normalInitial(config) })
-  return { hidden, logits }
 }
