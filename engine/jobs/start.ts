@@ -11,6 +11,7 @@ import {
   headOf,
   labelSetsOf,
   parseWav2Vec2Config,
+  projectorWidth,
   withHead,
   type ClassificationHead,
   type ModelFiles,
@@ -60,7 +61,7 @@ const headFor = (config: Wav2Vec2Config, fields: readonly string[], kind: Classi
   if (repeated !== undefined) throw new UsageError(`--labels: expected every field once, found ${repeated} twice`)
   if (kind === 'projector' && fields.length > 1) throw new UsageError(`--head projector: expected one label set (HF's head has one classifier), found ${fields.join(', ')}; --head direct takes several`)
   const sets = labelSetsIn(train, fields)
-  const projectorSize = config.classifier_proj_size
+  const projectorSize = config.classifier_proj_size ?? projectorWidth
   return (kind ?? (fields.length === 1 ? 'projector' : 'direct')) === 'projector' ? { kind: 'projector', sets, projectorSize } : { kind: 'direct', sets }
 }
 

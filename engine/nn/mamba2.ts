@@ -12,11 +12,11 @@ export interface Mamba2Config {
   readonly headdim: number
   readonly ngroups: number
   /** Behind the convolution; 'silu' in Mamba2. */
-  readonly convActivation?: 'silu' | 'none'
+  readonly convActivation?: 'silu' | 'none' | undefined
   /** Of the scan's output by a projection z of the input; 'silu' in Mamba2. */
-  readonly gate?: 'silu' | 'none'
+  readonly gate?: 'silu' | 'none' | undefined
   /** Before out_proj; 'rms' in Mamba2. */
-  readonly norm?: 'rms' | 'none'
+  readonly norm?: 'rms' | 'none' | undefined
 }
 
 const normEpsilon = 1e-5

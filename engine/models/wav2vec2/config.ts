@@ -16,9 +16,9 @@ const mixerSchema = z.strictObject({
   dConv: count,
   headdim: count,
   ngroups: count,
-  convActivation: z.enum(['silu', 'none']).default('silu'),
-  gate: z.enum(['silu', 'none']).default('silu'),
-  norm: z.enum(['rms', 'none']).default('rms'),
+  convActivation: z.enum(['silu', 'none']).optional(),
+  gate: z.enum(['silu', 'none']).optional(),
+  norm: z.enum(['rms', 'none']).optional(),
 })
 
 /** The keys of HF's Wav2Vec2Config that this engine reads, with HF's defaults; other keys travel along untouched. */
@@ -56,8 +56,8 @@ const configSchema = z.looseObject({
   mask_feature_length: count.default(10),
   mask_feature_min_masks: z.int().nonnegative().default(0),
   id2label: z.record(z.string(), z.string()).optional(),
-  classifier_proj_size: count.default(256),
-  use_weighted_layer_sum: z.boolean().default(false),
+  classifier_proj_size: count.optional(),
+  use_weighted_layer_sum: z.boolean().optional(),
   problem_type: z.string().nullish(),
   mixer: mixerSchema.optional(),
   cald: z.looseObject({ labels: z.record(z.string(), z.array(z.string())).optional() }).optional(),

@@ -20,12 +20,15 @@ export type Head =
 
 export type ClassificationHead = Extract<Head, { sets: unknown }>
 
+/** HF's default of classifier_proj_size. */
+export const projectorWidth = 256
+
 /** The keys of a config.json that describe the head. */
 export interface HeadConfig {
   readonly architectures?: string[] | null | undefined
   readonly id2label?: Record<string, string> | undefined
-  readonly classifier_proj_size: number
-  readonly use_weighted_layer_sum: boolean
+  readonly classifier_proj_size?: number | undefined
+  readonly use_weighted_layer_sum?: boolean | undefined
   readonly problem_type?: string | null | undefined
   readonly mixer?: unknown
   readonly cald?: { readonly labels?: Record<string, string[]> | undefined } | undefined
@@ -61,7 +64,7 @@ export const headOf = (config: HeadConfig, path = 'config.json'): Head => {
     if (!setName.test(name)) throw new ConfigError(`${path}: cald.labels: expected names of letters, digits, _ and -, found ${JSON.stringify(name)}`)
     if (labels.length === 0 || new Set(labels).size < labels.length) throw new ConfigError(`${path}: expected labels of ${name}, each once, found ${labels.length === 0 ? 'none' : labels.join(', ')}`)
   }
-  return kind === 'projector' ? { kind, sets, projectorSize: config.classifier_proj_size } : { kind, sets }
+  return kind === 'projector' ? { kind, sets, projectorSize: config.classifier_proj_size ?? projectorWidth } : { kind, sets }
 }
 
 /** HF keeps no name of the set; ours is in cald.labels. */
