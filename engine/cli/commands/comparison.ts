@@ -67,7 +67,7 @@ const demoInWords = ({ updates, models, unguided, latency, report: page, student
 export const addComparisonCommands = (program: Command): void => {
   withCompute(program.command('demo').description('convert a bundled model on this machine, unguided and guided, and show what it bought'))
     .option('--out <folder>', 'new folder for speech, runs and report', 'cald-demo')
-    .option('--updates <n>', 'updates of each conversion', count, 250)
+    .option('--updates <n>', 'updates of each conversion', count, 120)
     .option('--seed <n>', 'seed of everything random', countOrZero, 1)
     .action(async (flags: ComputeFlags & { out: string; updates: number; seed: number }) => {
       const { shortfalls } = await present(flags.json, (context) => demo(flags, context), demoInWords)
