@@ -58,6 +58,7 @@ export const plan: readonly Entry[] = [
   ...[2, 3].flatMap((seed) => [entry('target', target, { seed }), ...peaks.map((peak) => entry(`unguided, peak ${peak}`, unguided, { seed, peak }))]),
   entry('unguided, frontend trained', unguided, { more: { freezeFrontend: false } }),
   entry('inherited mixers', target, { mixer: 'inherited' }),
+  entry('inherited mixers, switched on', target, { mixer: 'inherited', more: { mixerSwitch: { after: updates / 8, over: updates / 4 } } }),
   entry('mixers alone first', target, { more: { mixerPhase } }),
   entry('inherited mixers, alone first', target, { mixer: 'inherited', more: { mixerPhase } }),
   entry('averaged weights', target, { more: { averageDecay: 0.95 } }),

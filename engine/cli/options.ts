@@ -171,6 +171,8 @@ export interface ConvertFlags extends TrainingFlags {
   headdim: number
   dState: number
   inheritMixers?: true
+  switchMixers?: number
+  switchOver?: number
   mixerUpdates?: number
   mixerLr?: number
 }
@@ -190,11 +192,16 @@ export const withConversion = (command: Command): Command =>
     .option('--headdim <n>', 'width of a Mamba2 head', count, 64)
     .option('--d-state <n>', 'state size of Mamba2', count, 128)
     .option('--inherit-mixers', 'start the mixers as the attention they replace: its heads, weights and widths, without Mamba2’s activation, gate and norm')
+    .option('--switch-mixers <n>', 'with --inherit-mixers: updates after which Mamba2’s activation, gate and norm are switched on (default: never)', count)
+    .option('--switch-over <n>', 'updates over which they are (default: as many as those before)', count)
     .option('--mixer-updates <n>', 'of all updates, the first that train each mixer alone towards the attention it replaces (default: none)', count)
     .option('--mixer-lr <rate>', 'learning rate there (default: --lr)', positive)
 
-/** The phase of the mixers alone, where the flags ask for one. */
-export const mixerPhaseOf = ({ mixerUpdates: updates, mixerLr, lr }: ConvertFlags): Pick<TrainingInput, 'mixerPhase'> => (updates === undefined ? {} : { mixerPhase: { updates, learningRate: mixerLr ?? lr } })
+/** The phase of the mixers alone and the switch of inherited ones, where the flags ask for them. */
+export const mixerTrainingOf = ({ mixerUpdates, mixerLr, lr, switchMixers, switchOver }: ConvertFlags): Pick<TrainingInput, 'mixerPhase' | 'mixerSwitch'> => ({
+  ...(mixerUpdates === undefined ? {} : { mixerPhase: { updates: mixerUpdates, learningRate: mixerLr ?? lr } }),
+  ...(switchMixers === undefined ? {} : { mixerSwitch: { after: switchMixers, over: switchOver ?? switchMixers } }),
+})
 
 export const guidanceOf = ({ guidance, layerwiseWeight, outputWeight, teacherEvery, switch: switchUpdate, waypointUpdates, keepOutput }: ConvertFlags): GuidanceInput => ({
   guidance,

@@ -31,6 +31,10 @@ export const trainingSchema = z.strictObject({
     .strictObject({ updates: count.describe('of all updates, those in which each mixer is trained alone'), learningRate: z.number().positive().describe('learning rate there, risen to over its first tenth') })
     .optional()
     .describe('a first phase that trains each mixer alone, on the inputs of its layer in the model it starts from, towards the output of the attention there; default: none'),
+  mixerSwitch: z
+    .strictObject({ after: z.int().nonnegative().describe('updates before it begins'), over: count.describe('updates over which it goes from nothing to Mamba2’s') })
+    .optional()
+    .describe('inherited mixers: when Mamba2’s activation, gate and norm are switched on; default: never'),
   waypointEvery: count.optional().describe('updates between snapshots that are kept, for waypoint guidance; default: none'),
   seed: z.int().nonnegative(),
   /** Regularisation; where absent, the model's config.json decides. */
@@ -79,6 +83,7 @@ export const mixerSchema = z.strictObject({
   convActivation: z.enum(['silu', 'none']).default('silu').describe('activation behind the convolution'),
   gate: z.enum(['silu', 'none']).default('silu').describe('gate of the scan’s output'),
   norm: z.enum(['rms', 'none']).default('rms').describe('norm before the output projection'),
+  blend: z.boolean().optional().describe('whether activation, gate and norm count by a share that a run raises from 0 to 1'),
 })
 export type MixerSettings = z.infer<typeof mixerSchema>
 /** The same as a caller writes it down. */

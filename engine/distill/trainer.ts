@@ -10,6 +10,7 @@ import { tallyAnswers } from './evaluation.ts'
 import { FeatureStore } from './features.ts'
 import { guidanceWays, sameFrontend, type Classroom, type Guide, type Waypoint } from './guidance/index.ts'
 import { MicroBatches, type MicroBatch } from './microBatches.ts'
+import { mixerShare, setMixerShare } from './inherit.ts'
 import { MixerPhase, mixerSegments } from './mixerPhase.ts'
 import { accumulateGradient, normalisersOf, type LossParts, type Normalisers } from './objective.ts'
 import { AdamW, type AdamWSegment } from './optimiser/adamw.ts'
@@ -168,6 +169,7 @@ class Trainer {
   async #update(microBatches: readonly MicroBatch[]): Promise<UpdateEvent> {
     const { settings } = this.#request
     const started = performance.now()
+    this.#switchMixers()
     const parts = await this.#learn(microBatches)
     const norm = gradientNorm([this.#gradient])
     const rate = this.#learningRate()
@@ -229,6 +231,14 @@ class Trainer {
   /** Whether the update under way is of the phase in which mixers learn alone. */
   #mixersApart(): boolean {
     return this.#state.update < (this.#request.settings.mixerPhase?.updates ?? 0)
+  }
+
+  /** Sets the share that activation, gate and norm of inherited mixers have in the update under way. */
+  #switchMixers(): void {
+    const { settings, student } = this.#request
+    const { update, parameters, averaged } = this.#state
+    if (settings.mixerSwitch === undefined) return
+    for (const vector of [parameters, ...(averaged === undefined ? [] : [averaged])]) setMixerShare(student, vector, mixerShare(settings.mixerSwitch, update))
   }
 
   /** Of the update under way. */

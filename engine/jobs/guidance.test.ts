@@ -2,7 +2,7 @@ import { cp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { openWorkshop, type Workshop } from '../cli/testing/command.ts'
-import type { GuidanceInput, JobEvent, TrainingInput } from '../contract/index.ts'
+import type { GuidanceInput, JobEvent, MixerInput, TrainingInput } from '../contract/index.ts'
 import { openSafetensors } from '../checkpoint/index.ts'
 import { CheckpointError, InterruptedError, MissingFileError, UsageError } from '../errors.ts'
 import { openModel } from '../models/index.ts'
@@ -39,7 +39,7 @@ interface Run {
   readonly events: JobEvent[]
 }
 
-const run = async (name: string, guidance: GuidanceInput, { stopAfter = Infinity, resume = false, updates = 8, more = {} }: { stopAfter?: number; resume?: boolean | number; updates?: number; more?: Partial<TrainingInput> } = {}): Promise<Run> => {
+const run = async (name: string, guidance: GuidanceInput, { stopAfter = Infinity, resume = false, updates = 8, more = {}, mixers = mixer }: { stopAfter?: number; resume?: boolean | number; updates?: number; more?: Partial<TrainingInput>; mixers?: MixerInput | 'inherited' } = {}): Promise<Run> => {
   const events: JobEvent[] = []
   const abort = new AbortController()
   const onEvent = (event: JobEvent): void => {
@@ -47,7 +47,7 @@ const run = async (name: string, guidance: GuidanceInput, { stopAfter = Infinity
     if (event.kind === 'update' && event.update === stopAfter) abort.abort()
   }
   const data = { train: [shop.manifest], dev: [shop.manifest], text }
-  const settings = { ...compute, ...data, teacher: join(teacherRun, 'last'), source: undefined, guidance, mixer, out: join(shop.folder, name), resume, training: { ...training, updates, ...more } }
+  const settings = { ...compute, ...data, teacher: join(teacherRun, 'last'), source: undefined, guidance, mixer: mixers, out: join(shop.folder, name), resume, training: { ...training, updates, ...more } }
   return { summary: await convert(settings, { signal: abort.signal, onEvent }), events }
 }
 
@@ -141,6 +141,38 @@ describe('the mixers’ phase', () => {
 
   it('must leave updates for the joint phase', async () => {
     await expect(run('mixers-only', { guidance: 'target', ...weights }, { more: { mixerPhase: { updates: 8, learningRate: 1e-3 } } })).rejects.toThrow('--mixer-updates: expected fewer than all 8 updates, found 8')
+  })
+})
+
+describe('the switch of inherited mixers', () => {
+  const mixerSwitch = { after: 2, over: 4 }
+  const guidance: GuidanceInput = { guidance: 'target', ...weights }
+
+  it('raises their share over the updates it is told, and is kept with the model', async () => {
+    await run('switched', guidance, { mixers: 'inherited', more: { mixerSwitch, keepCheckpoints: 4, averageDecay: 0.5 } })
+    const { layout, parameters, config } = await openModel(join(shop.folder, 'switched', 'last'))
+    const shares = layout.places.filter(({ name }) => name.endsWith('_mamba.blend'))
+    expect(shares.length).toBe(2 * config.num_hidden_layers)
+    for (const { offset } of shares) {
+      expect(parameters[offset]).toBe(1)
+      for (const [update, share] of [[2, 0], [4, 0.5], [6, 1], [8, 1]]) {
+        const file = await openSafetensors(join(shop.folder, 'switched', 'checkpoints', `update-0000000${update}`, 'state.safetensors'))
+        for (const vector of ['parameters', 'averaged']) expect((await file.read(vector))[offset], `${vector}, update ${update}`).toBe(share)
+        await file.close()
+      }
+    }
+  })
+
+  it('resumes to the bits of a run that was never stopped', async () => {
+    const whole = await run('switched-whole', guidance, { mixers: 'inherited', more: { mixerSwitch } })
+    await expect(run('switched-stopped', guidance, { mixers: 'inherited', stopAfter: 3, more: { mixerSwitch } })).rejects.toBeInstanceOf(InterruptedError)
+    const resumed = await run('switched-stopped', guidance, { mixers: 'inherited', resume: true, more: { mixerSwitch } })
+    expect(resumed.summary.stateSha256).toBe(whole.summary.stateSha256)
+  })
+
+  it('must end within the run, and is for inherited mixers', async () => {
+    await expect(run('switched-late', guidance, { mixers: 'inherited', more: { mixerSwitch: { after: 5, over: 4 } } })).rejects.toThrow('--switch-mixers: expected the switch to be over after all 8 updates, found it over after 9')
+    await expect(run('switched-random', guidance, { more: { mixerSwitch } })).rejects.toThrow('--switch-mixers: expected with --inherit-mixers')
   })
 })
 

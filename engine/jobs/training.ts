@@ -128,12 +128,17 @@ export const convert = async (settings: ConvertSettings, context: JobContext): P
   if (training.mixerPhase !== undefined && training.mixerPhase.updates >= training.updates) {
     throw new UsageError(`--mixer-updates: expected fewer than all ${training.updates} updates, found ${training.mixerPhase.updates}`)
   }
+  const { mixerSwitch } = training
+  if (mixerSwitch !== undefined && settings.mixer !== 'inherited') throw new UsageError('--switch-mixers: expected with --inherit-mixers, found mixers of random weights, which have activation, gate and norm')
+  if (mixerSwitch !== undefined && mixerSwitch.after + mixerSwitch.over > training.updates) {
+    throw new UsageError(`--switch-mixers: expected the switch to be over after all ${training.updates} updates, found it over after ${mixerSwitch.after + mixerSwitch.over}`)
+  }
   const fromTeacher = guidanceWays[guidance.guidance].startsFrom === 'teacher'
   const startPath = fromTeacher ? settings.teacher : settings.source ?? (await recordedSource(settings.teacher, teacher.model.config.cald))
   const start = fromTeacher ? teacher : await openReadyModel(startPath)
   const task = taskOf(teacher.model.config, { model: settings.teacher, vocabulary: teacher.vocabulary, text: settings.text, fields: settings.labels })
   const begun = beginLike(start, teacher, training.seed, context.onEvent)
-  const student = studentFrom(begun.student, settings.mixer, training.seed)
+  const student = studentFrom(begun.student, settings.mixer, training.seed, { switched: mixerSwitch !== undefined })
   const data = await checked(await readCorpora(settings), task, training)
   const lineage = {
     teacher: fromRun(settings.out, settings.teacher),

@@ -2,7 +2,7 @@ import { Option, type Command } from 'commander'
 import { classificationHeadKinds, type ClassificationHeadKind } from '../../contract/index.ts'
 import { UsageError } from '../../errors.ts'
 import { convert, finetune, type TrainingSummary } from '../../jobs/index.ts'
-import { guidanceOf, mixerOf, mixerPhaseOf, textOf, trainingOf, withConversion, withTraining, type ConvertFlags, type TrainingFlags } from '../options.ts'
+import { guidanceOf, mixerOf, mixerTrainingOf, textOf, trainingOf, withConversion, withTraining, type ConvertFlags, type TrainingFlags } from '../options.ts'
 import { figuresInWords } from '../../report/index.ts'
 import { present } from '../present.ts'
 
@@ -37,7 +37,7 @@ export const addTrainingCommands = (program: Command): void => {
             source: flags.source,
             resume: flags.resume ?? false,
             text: textOf(flags),
-            training: { ...trainingOf(flags, true), ...mixerPhaseOf(flags) },
+            training: { ...trainingOf(flags, true), ...mixerTrainingOf(flags) },
             guidance: guidanceOf(flags),
             waypoints: flags.waypointModels,
             mixer: mixerOf(flags),

@@ -19,6 +19,7 @@ const mixerSchema = z.strictObject({
   convActivation: z.enum(['silu', 'none']).optional(),
   gate: z.enum(['silu', 'none']).optional(),
   norm: z.enum(['rms', 'none']).optional(),
+  blend: z.boolean().optional(),
 })
 
 /** The keys of HF's Wav2Vec2Config that this engine reads, with HF's defaults; other keys travel along untouched. */
