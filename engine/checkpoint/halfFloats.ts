@@ -8,10 +8,16 @@ export const fromFloat16 = (bits: number): number => {
   return sign * (1024 + fraction) * 2 ** (exponent - 25)
 }
 
-/** bfloat16 is the upper half of a float32. */
-export const fromBfloat16 = (values: Uint16Array): Float32Array => {
-  const result = new Float32Array(values.length)
-  const bits = new Uint32Array(result.buffer)
-  values.forEach((value, i) => (bits[i] = value << 16))
-  return result
+let table: Float32Array | undefined
+
+/** Writes binary16 values as float32, by table: a power a value would take ten seconds over a large model. */
+export const float16Into = (values: Uint16Array, target: Float32Array): void => {
+  table ??= Float32Array.from({ length: 65536 }, (_, bits) => fromFloat16(bits))
+  for (let i = 0; i < values.length; i++) target[i] = table[values[i]!]!
+}
+
+/** Writes bfloat16 values, each the upper half of a float32, as float32. */
+export const bfloat16Into = (values: Uint16Array, target: Float32Array): void => {
+  const bits = new Uint32Array(target.buffer, target.byteOffset, target.length)
+  for (let i = 0; i < values.length; i++) bits[i] = values[i]! << 16
 }

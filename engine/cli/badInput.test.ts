@@ -60,11 +60,11 @@ describe('bad input ends with exit code 2, one clear line, and nothing written',
   it('a missing, a misshapen and a strange tensor, by name', async () => {
     const missing = await spoilt(rewriteWeights((tensors) => tensors.filter(({ name }) => name !== 'lm_head.bias')))
     const misshapen = await spoilt(rewriteWeights((tensors) => tensors.map((tensor) => (tensor.name === 'lm_head.weight' ? { ...tensor, shape: [16, 8] } : tensor))))
-    const strange = await spoilt(rewriteWeights((tensors) => [...tensors, { name: 'quantizer.codevectors', shape: [1], data: new Float32Array(1) }]))
+    const strange = await spoilt(rewriteWeights((tensors) => [...tensors, { name: 'wav2vec2.adapter.weight', shape: [1], data: new Float32Array(1) }]))
     await Promise.all([
       refused(['inspect', missing], 'expected tensor lm_head.bias of shape [8], found none'),
       refused(['inspect', misshapen], 'tensor lm_head.weight: expected shape [8, 16], found [16, 8]'),
-      refused(['inspect', strange], 'found quantizer.codevectors'),
+      refused(['inspect', strange], 'found wav2vec2.adapter.weight'),
     ])
   })
 

@@ -31,7 +31,7 @@ export interface Evaluation {
 
 /** WER and CER of a model over a corpus by greedy decoding; refuses a corpus with an unreadable recording before it starts. */
 export const evaluate = async (settings: EvaluateSettings, { signal, onEvent }: JobContext): Promise<Evaluation> => {
-  const { model, vocabulary, audio } = await openReadyModel(settings.model)
+  const { model, vocabulary, audio } = await openReadyModel(settings.model, { onEvent })
   const utterances = await readCorpus(settings.data)
   requireTexts(utterances)
   await checkRecordings(utterances)

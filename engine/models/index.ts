@@ -6,6 +6,7 @@ export { paddingTensors, validFramesTensor, type BatchFrames, type SpeechBatch }
 export { framesOf, Inference, inferenceGraph, paddingInputs, validFramesInput, type InferenceResult } from './inference.ts'
 export { initialise } from './initialise.ts'
 export { viewOf, type ParameterLayout, type ParameterPlace } from './layout.ts'
-export { createModel, layerStage, layoutOf, openModel, saveModel, type ModelFiles, type OpenedModel, type SpeechModel } from './speechModel.ts'
+export { openModel, saveModel, type ModelFiles, type NewHead, type OpenedModel, type OpenOptions } from './opening.ts'
+export { createModel, layerStage, layoutOf, type SpeechModel } from './speechModel.ts'
 export { checkMixer, frameCount, parseWav2Vec2Config, samplesPerFrame, studentModelType, type BiMamba2Mixer, type Wav2Vec2Config } from './wav2vec2/config.ts'
 export { encoderLayer, frontend, head, projection, type SpecAugmentMasks } from './wav2vec2/stages.ts'

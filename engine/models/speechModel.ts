@@ -1,10 +1,8 @@
-import { openModelFolder, saveModelFolder, type ModelFolder, type TensorFile } from '../checkpoint/index.ts'
-import { CheckpointError, ConfigError } from '../errors.ts'
 import { input, variable, type Value } from '../ir/index.ts'
 import { noDropout, Parameters } from '../nn/index.ts'
 import { initialise } from './initialise.ts'
-import { layOut, viewOf, type ParameterLayout, type ParameterPlace } from './layout.ts'
-import { parseWav2Vec2Config, type Wav2Vec2Config } from './wav2vec2/config.ts'
+import { layOut, type ParameterLayout } from './layout.ts'
+import type { Wav2Vec2Config } from './wav2vec2/config.ts'
 import { encoderLayer, frontend, head, projection } from './wav2vec2/stages.ts'
 
 /** A CTC speech model: its configuration and all its parameters in one flat vector. */
@@ -59,68 +57,3 @@ export const createModel = (config: Wav2Vec2Config, seed: number): SpeechModel =
   initialise(parameters, layout, layout.places, seed)
   return { config, layout, parameters }
 }
-
-/** Both namings of weight norm: torch.nn.utils.parametrizations (ours) and the older torch.nn.utils.weight_norm. */
-const olderName = (name: string): string => name.replace('parametrizations.weight.original0', 'weight_g').replace('parametrizations.weight.original1', 'weight_v')
-
-/** A tensor that a checkpoint may hold though its configuration does not use it. */
-const optionalTensors = new Set(['wav2vec2.masked_spec_embed'])
-
-/** Reads every parameter; CheckpointError names a tensor that is missing, misshapen, or not part of the model. */
-const readParameters = async (layout: ParameterLayout, tensors: TensorFile): Promise<Float32Array> => {
-  const parameters = new Float32Array(layout.size)
-  const present = new Set(tensors.names())
-  for (const place of layout.places) {
-    const name = [place.name, olderName(place.name)].find((candidate) => present.delete(candidate))
-    if (name === undefined) throw new CheckpointError(`${tensors.path}: expected tensor ${place.name} of shape [${place.shape.join(', ')}], found none`)
-    checkShape(place, tensors.shape(name), tensors.path)
-    viewOf(parameters, place).set(await tensors.read(name))
-  }
-  const [stranger] = [...present].filter((name) => !optionalTensors.has(name))
-  if (stranger !== undefined) throw new CheckpointError(`${tensors.path}: expected only tensors of the model that config.json describes, found ${stranger}`)
-  return parameters
-}
-
-const checkShape = (place: ParameterPlace, found: readonly number[], path: string): void => {
-  if (found.length !== place.shape.length || found.some((length, axis) => length !== place.shape[axis])) {
-    throw new CheckpointError(`${path}: tensor ${place.name}: expected shape [${place.shape.join(', ')}], found [${found.join(', ')}]`)
-  }
-}
-
-/** A model folder that was opened: the model, and the folder's other files as they were. */
-export interface OpenedModel extends SpeechModel {
-  readonly folder: Pick<ModelFolder, 'path' | 'preprocessor' | 'vocabulary' | 'tokenizer'>
-}
-
-/** Opens an HF folder of a Wav2Vec2ForCTC or of a converted student. */
-export const openModel = async (path: string): Promise<OpenedModel> => {
-  const folder = await openModelFolder(path)
-  try {
-    const config = parseWav2Vec2Config(folder.config, `${path}/config.json`)
-    if (config.vocab_size === 0) throw new ConfigError(`${path}/config.json: expected a vocabulary`)
-    const layout = layoutOf(config)
-    return { config, layout, parameters: await readParameters(layout, folder.tensors), folder }
-  } finally {
-    await folder.tensors.close()
-  }
-}
-
-/** What a model folder holds beside the weights. */
-export interface ModelFiles {
-  readonly preprocessor: unknown
-  readonly vocabulary: unknown
-  readonly tokenizer: unknown
-}
-
-/** Writes a model folder that did not exist, or replaces one; complete or absent. */
-export const saveModel = (
-  path: string,
-  { config, layout, parameters }: SpeechModel,
-  { preprocessor, vocabulary, tokenizer }: ModelFiles,
-  { replace = false } = {},
-): Promise<void> =>
-  saveModelFolder(
-    path,
-    { config, preprocessor, vocabulary, tokenizer, tensors: layout.places.map((place) => ({ name: place.name, shape: place.shape, data: viewOf(parameters, place) })), metadata: { format: 'pt' } },
-    { replace },
-  )
