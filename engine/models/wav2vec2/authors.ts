@@ -58,7 +58,6 @@ export const authorsConfig = (hparams: unknown, shapeOf: (name: string) => reado
     pad_token_id: values.pad_token_id,
     hidden_size,
     num_hidden_layers: numbered((i) => `encoder.layers.${i}.layer_norm.weight`),
-    num_attention_heads: hidden_size / published.headWidth,
     intermediate_size: shape('encoder.layers.0.feed_forward.intermediate_dense.weight', 2)[0],
     feat_extract_norm: layerNorms ? 'layer' : 'group',
     do_stable_layer_norm: layerNorms,
@@ -73,7 +72,7 @@ export const authorsConfig = (hparams: unknown, shapeOf: (name: string) => reado
     hidden_dropout: values.hidden_dropout,
     activation_dropout: values.activation_dropout,
     mask_time_prob: values.mask_time_prob,
-    ...(values.asr_use_mamba ? { mixer: mixerOf(values, shape, hidden_size, path) } : {}),
+    ...(values.asr_use_mamba ? { mixer: mixerOf(values, shape, hidden_size, path) } : { num_attention_heads: hidden_size / published.headWidth }),
   }
 }
 
