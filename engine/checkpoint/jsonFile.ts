@@ -2,8 +2,8 @@ import { readFile, stat } from 'node:fs/promises'
 import { ConfigError, messageOf, MissingFileError } from '../errors.ts'
 import { parseStrictJson } from './strictJson.ts'
 
-const longestFile = 2 ** 24
-const bounds = { depth: 32, values: 1_000_000 }
+const longestFile = 2 ** 23
+const bounds = { depth: 32, values: 500_000 }
 
 const isAbsent = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === 'ENOENT'
 

@@ -29,7 +29,7 @@ export class Tuple {
 /** Why a pickle was refused. */
 export class PickleRefusal extends Error {}
 
-const most = { operations: 2_000_000, containers: 100_000, memo: 500_000, depth: 64, nameBytes: 256 }
+const most = { operations: 1_000_000, containers: 100_000, memo: 200_000, depth: 64, nameBytes: 256 }
 
 const mark = Symbol('mark')
 

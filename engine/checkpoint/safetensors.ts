@@ -13,8 +13,8 @@ const entrySchema = z.object({
 type Entry = z.infer<typeof entrySchema>
 
 /** A header of 24 layers is 60 kB long and holds 5,000 values. */
-const longestHeader = 2 ** 24
-const headerBounds = { depth: 3, values: 500_000 }
+const longestHeader = 2 ** 23
+const headerBounds = { depth: 3, values: 200_000 }
 
 /** A tensor to write; only float32 is written. */
 export interface NamedTensor {
@@ -118,6 +118,7 @@ const parseHeader = (header: Uint8Array, dataBytes: number, complain: (message: 
     const entry = parsed.data
     const [start, end] = entry.data_offsets
     const bytes = elementsOf(entry.shape) * elementBytes[entry.dtype]
+    if (Number.isNaN(bytes)) complain(`tensor ${name}: expected a shape that fits the file, found more elements than a number can say`)
     if (end - start !== bytes) complain(`tensor ${name}: expected ${bytes} bytes for its shape, found ${end - start}`)
     if (end > dataBytes) complain(`tensor ${name}: expected data up to byte ${end}, found ${dataBytes}: the file is truncated`)
     entries.set(name, entry)

@@ -6,7 +6,7 @@ import { describeTorch, StoredView, torchNames } from './torchNames.ts'
 import { readZipDirectory, type ZipDirectory } from './zip.ts'
 
 /** The pickle of 24 layers with an optimiser's state is 0.4 MB long. */
-const longestPickle = 2 ** 24
+const longestPickle = 2 ** 23
 const mostTensors = 50_000
 /** Elements that a view which is not contiguous may span beside four times its own. */
 const spareSpan = 2 ** 20

@@ -23,7 +23,7 @@ interface Member {
 const signatures = { local: 0x04034b50, central: 0x02014b50, end: 0x06054b50, end64: 0x06064b50, locator64: 0x07064b50 } as const
 const endBytes = 22
 const longestComment = 65_535
-const longestDirectory = 2 ** 24
+const longestDirectory = 2 ** 23
 const mostMembers = 100_000
 /** What a 32-bit field holds when the zip64 field has the value. */
 const elsewhere = 0xffffffff
