@@ -38,6 +38,8 @@ abstract class FailureError extends CaldError {
 export class GraphError extends FailureError {}
 /** The runtime refused a graph, an input or a device. */
 export class RuntimeError extends FailureError {}
+/** The runtime found no memory for a tensor. */
+export class OutOfMemoryError extends RuntimeError {}
 /** A loss or gradient that is not finite. */
 export class DivergedError extends FailureError {}
 /** Writing failed half-way (full disk, lost permission); what stood there before still stands. */

@@ -46,14 +46,20 @@ const syncFolder = async (path: string): Promise<void> => {
 const failure = (path: string, error: unknown): Error =>
   error instanceof CaldError ? error : new WriteError(`${path}: expected to write it, found ${messageOf(error)}; nothing was replaced`, { cause: error })
 
+interface WriteOptions {
+  /** Looks at the written file before it takes its place; what it throws keeps the old one there. */
+  readonly check?: (temporary: string) => Promise<void>
+}
+
 /** Writes a file aside, syncs it and renames it into place: it is complete or absent. WriteError names it when that fails. */
-export const writeFileAtomic = async (path: string, data: FileContents): Promise<void> => {
+export const writeFileAtomic = async (path: string, data: FileContents, { check }: WriteOptions = {}): Promise<void> => {
   const temporary = aside(path)
   try {
     await mkdir(dirname(path), { recursive: true })
     await clearStale(path)
     reach('begun', path)
     await writeNewFile(temporary, data)
+    await check?.(temporary)
     reach('written', path)
     await rename(temporary, path)
     reach('renamed', path)

@@ -33,7 +33,7 @@ describe('safetensors', () => {
       fc.asyncProperty(fc.dictionary(fc.string({ minLength: 1 }).filter((name) => name !== '__metadata__' && name !== '__proto__'), shape, { maxKeys: 5 }), async (shapes) => {
         const tensors = Object.entries(shapes).map(([name, lengths], t) => ({ name, shape: lengths, data: Float32Array.from({ length: lengths.reduce((a, b) => a * b, 1) }, (_, i) => t + i / 7) }))
         const path = fresh()
-        await writeSafetensors(path, tensors, { format: 'pt' })
+        await writeSafetensors(path, tensors, { metadata: { format: 'pt' } })
         const bytes = await readFile(path)
         expect(Number(bytes.readBigUInt64LE(0)) % 8).toBe(0)
         const file = await openSafetensors(path)

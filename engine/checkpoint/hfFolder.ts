@@ -1,7 +1,9 @@
+import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { MissingFileError } from '../errors.ts'
 import { writeFileAtomic, writeFolderAtomic } from './atomic.ts'
+import { cardOf, personsCard, signed } from './card.ts'
 import { readStrictJson } from './jsonFile.ts'
 import { writeSafetensors, type NamedTensor } from './safetensors.ts'
 import type { TensorSource } from './tensorSource.ts'
@@ -53,9 +55,13 @@ export interface ModelFolderContents {
   readonly tokenizer: unknown
   readonly tensors: Iterable<NamedTensor>
   readonly metadata?: Readonly<Record<string, string>>
+  /** Float type of the weights. */
+  readonly precision: 'float32' | 'float16'
+  /** The text of the model card, given the SHA-256 of the weights. */
+  readonly card: (weightsSha256: string) => string
 }
 
-/** Writes a model folder, complete or not at all. */
+/** Writes a model folder, complete or not at all. A card that a person wrote into the folder that is replaced stays. */
 export const saveModelFolder = (path: string, contents: ModelFolderContents, { replace = false } = {}): Promise<void> =>
   writeFolderAtomic(
     path,
@@ -64,7 +70,11 @@ export const saveModelFolder = (path: string, contents: ModelFolderContents, { r
         const value = contents[key as keyof typeof files]
         if (value !== undefined) await writeFileAtomic(join(temporary, name), `${JSON.stringify(value, null, 2)}\n`)
       }
-      await writeSafetensors(join(temporary, weightsFile), contents.tensors, contents.metadata)
+      const { tensors, metadata = {}, precision, card } = contents
+      const hash = createHash('sha256')
+      await writeSafetensors(join(temporary, weightsFile), tensors, { metadata, precision, hash })
+      const kept = await personsCard(cardOf(path))
+      await writeFileAtomic(cardOf(temporary), kept ?? signed(card(hash.digest('hex'))))
     },
     { replace },
   )

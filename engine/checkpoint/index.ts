@@ -3,6 +3,7 @@
  * (`atomic.ts`: aside, synced, renamed). What is read here may come from strangers: nothing is executed and everything is bounded.
  */
 export { LineLog, requireEmptyFolder, writeFileAtomic, writeFolderAtomic, writeNewFile } from './atomic.ts'
+export { statedLicence, writeCard } from './card.ts'
 export { openModelFolder, saveModelFolder, type ModelFolder } from './hfFolder.ts'
 export { readJson } from './jsonFile.ts'
 export { openSafetensors, TensorFile, writeSafetensors, type NamedTensor } from './safetensors.ts'

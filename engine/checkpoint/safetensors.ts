@@ -1,5 +1,7 @@
+import type { Hash } from 'node:crypto'
 import { z } from 'zod'
 import { CheckpointError, messageOf } from '../errors.ts'
+import { toFloat16 } from '../float16.ts'
 import { writeFileAtomic } from './atomic.ts'
 import { openBytes, type ByteSource } from './bytes.ts'
 import { parseStrictJson } from './strictJson.ts'
@@ -16,7 +18,7 @@ type Entry = z.infer<typeof entrySchema>
 const longestHeader = 2 ** 23
 const headerBounds = { depth: 3, values: 200_000 }
 
-/** A tensor to write; only float32 is written. */
+/** A tensor to write. */
 export interface NamedTensor {
   readonly name: string
   readonly shape: readonly number[]
@@ -133,20 +135,41 @@ const parseHeader = (header: Uint8Array, dataBytes: number, complain: (message: 
   return { entries, metadata: parsedMetadata.success ? parsedMetadata.data : complain('expected __metadata__ of strings') }
 }
 
-const bytesOf = (data: Float32Array): Uint8Array => new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
+interface SafetensorsOptions {
+  readonly metadata?: Readonly<Record<string, string>>
+  /** Float type of the file; values beyond float16 become infinite there. */
+  readonly precision?: 'float32' | 'float16'
+  /** Hears the bytes as they are written. */
+  readonly hash?: Hash
+}
 
-/** Writes float32 tensors in the order given, with the header padded so that their data is aligned to 8 bytes. */
-export const writeSafetensors = async (path: string, tensors: Iterable<NamedTensor>, metadata: Readonly<Record<string, string>> = {}): Promise<void> => {
+/** Writes tensors in the order given, with the header padded so that their data is aligned to 8 bytes. */
+export const writeSafetensors = async (path: string, tensors: Iterable<NamedTensor>, { metadata = {}, precision = 'float32', hash }: SafetensorsOptions = {}): Promise<void> => {
   const list = [...tensors]
+  const dtype = precision === 'float32' ? 'F32' : 'F16'
   const header: Record<string, unknown> = Object.keys(metadata).length === 0 ? {} : { __metadata__: metadata }
   let offset = 0
   for (const { name, shape, data } of list) {
-    header[name] = { dtype: 'F32', shape, data_offsets: [offset, offset + data.byteLength] }
-    offset += data.byteLength
+    const end = offset + data.length * elementBytes[dtype]
+    header[name] = { dtype, shape, data_offsets: [offset, end] }
+    offset = end
   }
   const text = new TextEncoder().encode(JSON.stringify(header))
   const padded = new Uint8Array(8 + Math.ceil(text.length / 8) * 8).fill(0x20)
   new DataView(padded.buffer).setBigUint64(0, BigInt(padded.length - 8), true)
   padded.set(text, 8)
-  await writeFileAtomic(path, [padded, ...list.map(({ data }) => bytesOf(data))])
+  const pieces = function* (): Generator<Uint8Array> {
+    yield padded
+    // One tensor at a time is converted.
+    for (const { data } of list) yield bytesOf(precision === 'float32' ? data : toFloat16(data))
+  }
+  const heard = function* (): Generator<Uint8Array> {
+    for (const piece of pieces()) {
+      hash?.update(piece)
+      yield piece
+    }
+  }
+  await writeFileAtomic(path, heard())
 }
+
+const bytesOf = (data: Float32Array | Uint16Array): Uint8Array => new Uint8Array(data.buffer, data.byteOffset, data.byteLength)

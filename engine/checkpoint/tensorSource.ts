@@ -1,6 +1,6 @@
 import { CheckpointError } from '../errors.ts'
+import { bfloat16Into, float16Into } from '../float16.ts'
 import type { ByteSource } from './bytes.ts'
-import { bfloat16Into, float16Into } from './halfFloats.ts'
 
 /** Bytes an element of each dtype, under safetensors' names. */
 export const elementBytes = { F64: 8, F32: 4, F16: 2, BF16: 2, I64: 8, I32: 4, I16: 2, I8: 1, U8: 1, BOOL: 1 } as const

@@ -24,10 +24,10 @@ describe('a pretrained body', () => {
   it('is described without a head, and refused where one is needed', async () => {
     const { code, stdout } = await cald('inspect', body, '--json')
     expect(code).toBe(0)
-    expect(JSON.parse(stdout)).toMatchObject({ head: null, vocabulary: null, leftOut: ['quantizer'] })
+    expect(JSON.parse(stdout)).toMatchObject({ head: 'no head', vocabulary: 0, leftOut: ['quantizer'] })
     const refused = await cald('evaluate', '--model', body, '--data', shop.manifest)
     expect(refused.code).toBe(2)
-    expect(refused.stderr).toContain('expected a CTC head (lm_head.weight), found a body without one')
+    expect(refused.stderr).toContain('expected a model with a head, found an encoder alone (cald finetune gives it one)')
   })
 
   it('is fine-tuned under a new head for the transcripts, or for a vocabulary that is given, and both say so', async () => {
@@ -35,13 +35,13 @@ describe('a pretrained body', () => {
     const first = await cald('finetune', '--model', body, '--out', out, ...training())
     expect(first.code, first.stderr).toBe(0)
     // <pad> <s> </s> <unk> | and A B C
-    expect(first.stderr).toContain(`${body}: the checkpoint has no CTC head; a new one of 8 outputs begins at random weights`)
-    expect(first.stderr).toContain('left out what a CTC model has no place for: quantizer')
+    expect(first.stderr).toContain(`${body} has no head; training starts with a new one: a CTC head (8 tokens), at random weights`)
+    expect(first.stderr).toContain('left out what a model with no head has no place for: quantizer')
     const vocabulary = join(shop.folder, 'nine.json')
     await writeFile(vocabulary, JSON.stringify({ '<pad>': 0, '|': 1, A: 2, B: 3, C: 4, D: 5, E: 6, F: 7, G: 8 }))
     const second = await cald('finetune', '--model', body, '--vocab', vocabulary, '--out', `${out}-2`, ...training())
     expect(second.code, second.stderr).toBe(0)
-    expect(second.stderr).toContain('a new one of 9 outputs')
+    expect(second.stderr).toContain('a new one: a CTC head (9 tokens)')
     expect(JSON.parse(await readFile(join(`${out}-2`, 'best', 'config.json'), 'utf8'))).toMatchObject({ vocab_size: 9, pad_token_id: 0, architectures: ['Wav2Vec2ForCTC'] })
     expect((await cald('evaluate', '--model', join(`${out}-2`, 'best'), '--data', shop.manifest)).code).toBe(0)
   })
@@ -49,7 +49,7 @@ describe('a pretrained body', () => {
   it('is the source of an unguided conversion, under a head for the vocabulary of the teacher', async () => {
     const { code, stderr } = await cald('convert', '--teacher', shop.model, '--source', body, '--guidance', 'unguided', '--headdim', '8', '--d-state', '8', '--out', join(shop.folder, 'student'), ...training())
     expect(code, stderr).toBe(0)
-    expect(stderr).toContain('a new one of 8 outputs')
+    expect(stderr).toContain("has no head; the conversion starts with a new one, the teacher's: a CTC head (8 tokens)")
   })
 
   it('takes no other vocabulary than that of the head it has', async () => {

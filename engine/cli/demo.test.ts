@@ -20,7 +20,7 @@ describe('cald demo', () => {
     expect(result.unguided.map(({ wer }) => wer)).toContain(unguided!.wer)
     expect(result.latency.failures).toEqual([])
     expect(result.latency.points.map(({ duration }) => duration)).toEqual([10, 10, 60, 60, 300, 300])
-    expect(stderr).toMatch(/\[#+·*\] +\d+ % {2}.* left {2}4\/6 target guided, update/)
+    expect(stderr).toMatch(/\[#+·*\] +\d+ % {2}.* left {2}4\/6 target guided/)
     expect(existsSync(join(result.student, 'model.safetensors'))).toBe(true)
     expect(await readFile(result.report, 'utf8')).toContain('student, target guided')
 

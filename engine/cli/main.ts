@@ -1,8 +1,9 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander'
 import { CaldError } from '../errors.ts'
-import { addDataCommands } from './commands/data.ts'
 import { addComparisonCommands } from './commands/comparison.ts'
+import { addDataCommands } from './commands/data.ts'
+import { addExportCommand } from './commands/export.ts'
 import { addModelCommands } from './commands/models.ts'
 import { addTrainingCommands } from './commands/training.ts'
 
@@ -16,6 +17,7 @@ addModelCommands(program)
 addTrainingCommands(program)
 addDataCommands(program)
 addComparisonCommands(program)
+addExportCommand(program)
 
 /** What the process ends with; one line for what a user can mend, the stack for what only we can. */
 const exitCodeFor = (error: unknown): number => {

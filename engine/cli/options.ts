@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { InvalidArgumentError, Option, type Command } from 'commander'
-import { guidanceNames, type GuidanceName, type GuidanceInput, type MixerSettings, type TextSettings, type TrainingInput, type TrainingSettings } from '../contract/index.ts'
+import { guidanceNames, type GuidanceName, type GuidanceInput, type MixerInput, type TextSettings, type TrainingInput, type TrainingSettings } from '../contract/index.ts'
 
 const number = (accepts: (value: number) => boolean, expected: string) => (text: string): number => {
   const value = Number(text)
@@ -39,7 +39,21 @@ export const withText = (command: Command): Command =>
 
 export const textOf = ({ textCase, unknownCharacters }: TextFlags): TextSettings => ({ case: textCase, unknown: unknownCharacters })
 
-export interface TrainingFlags extends ComputeFlags, TextFlags {
+export interface LabelFlags {
+  labels?: string[]
+}
+
+const names = (text: string): string[] => {
+  const all = text.split(',').map((name) => name.trim())
+  if (all.includes('')) throw new InvalidArgumentError(`Expected names separated by commas, found ${text}.`)
+  return all
+}
+
+/** For commands that may meet a classifier. */
+export const withLabels = (command: Command): Command =>
+  command.option('--labels <fields>', 'fields of the manifest that hold the labels, one a label set, separated by commas (default: as a classifier names its sets)', names)
+
+export interface TrainingFlags extends ComputeFlags, TextFlags, LabelFlags {
   train: string[]
   dev: string[]
   out: string
@@ -56,6 +70,7 @@ export interface TrainingFlags extends ComputeFlags, TextFlags {
   evaluateEvery: number
   keepCheckpoints: number
   patience?: number
+  average?: number
   skipNonFinite: number
   waypoints?: number
   seed: number
@@ -67,12 +82,13 @@ export interface TrainingFlags extends ComputeFlags, TextFlags {
   attentionDropout?: number
   finalDropout?: number
   speeds: number[]
+  channels: number
   maskTimeProb?: number
   maskTimeLength?: number
 }
 
 export const withTraining = (command: Command, { lr }: { lr: number }): Command =>
-  withText(withCompute(command))
+  withLabels(withText(withCompute(command)))
     .requiredOption('--train <manifests...>', 'training data: JSONL manifests or corpus folders')
     .requiredOption('--dev <manifests...>', 'data that evaluations run on')
     .requiredOption('--out <folder>', 'new folder for the run: models, checkpoints, metrics')
@@ -88,7 +104,8 @@ export const withTraining = (command: Command, { lr }: { lr: number }): Command 
     .option('--clip <norm>', 'largest global gradient norm', positive, 1)
     .option('--evaluate-every <n>', 'updates between evaluations and checkpoints', count, 250)
     .option('--keep-checkpoints <n>', 'newest checkpoints that are kept', count, 2)
-    .option('--patience <n>', 'evaluations without a better WER after which the run ends (default: never)', count)
+    .option('--average <decay>', 'evaluate and keep an exponential average of the weights (default: the weights themselves)', fraction)
+    .option('--patience <n>', 'evaluations without a better model after which the run ends (default: never)', count)
     .option('--skip-non-finite <n>', 'updates that are not finite to skip before the run stops', countOrZero, 0)
     .option('--waypoints <n>', 'keep a snapshot of the model every so many updates, for waypoint guidance', count)
     .option('--seed <n>', 'seed of everything random', countOrZero, 1)
@@ -100,6 +117,7 @@ export const withTraining = (command: Command, { lr }: { lr: number }): Command 
     .option('--attention-dropout <p>', 'dropout of attention weights (default: --dropout)', fraction)
     .option('--final-dropout <p>', 'dropout before the head (default: --dropout)', fraction)
     .option('--speeds <factors>', 'speeds at which every training utterance is heard, separated by commas', positives, [1])
+    .option('--channels <n>', 'random channels (equaliser and noise) through which every training utterance is heard, besides as it is', countOrZero, 0)
     .option('--mask-time-prob <p>', "share of frames that SpecAugment hides (default: the model's)", fraction)
     .option('--mask-time-length <frames>', "length of SpecAugment's spans (default: the model's)", count)
 
@@ -121,6 +139,7 @@ export const trainingOf = (flags: TrainingFlags, frozenByDefault: boolean): Trai
     evaluateEvery: flags.evaluateEvery,
     keepCheckpoints: flags.keepCheckpoints,
     patience: flags.patience,
+    averageDecay: flags.average,
     skipNonFinite: flags.skipNonFinite,
     waypointEvery: flags.waypoints,
     seed: flags.seed,
@@ -133,6 +152,7 @@ export const trainingOf = (flags: TrainingFlags, frozenByDefault: boolean): Trai
     }),
     specAugment: given({ timeProbability: flags.maskTimeProb, timeLength: flags.maskTimeLength }),
     speeds: flags.speeds,
+    channels: flags.channels,
     featureCacheBytes: 2 ** 31,
   }
 }
@@ -146,9 +166,13 @@ export interface ConvertFlags extends TrainingFlags {
   switch?: number
   keepOutput?: true
   waypointModels?: string
+  waypointUpdates?: number
   outputWeight: number
   headdim: number
   dState: number
+  inheritMixers?: true
+  mixerUpdates?: number
+  mixerLr?: number
 }
 
 export const withConversion = (command: Command): Command =>
@@ -162,16 +186,25 @@ export const withConversion = (command: Command): Command =>
     .option('--switch <n>', 'hybrid: updates after which the alignment ends', count)
     .option('--keep-output', 'hybrid: the output distillation goes on behind the switch')
     .option('--waypoint-models <folder>', 'waypoint: snapshots of the teacher’s training (default: waypoints/ beside the teacher)')
+    .option('--waypoint-updates <n>', 'waypoint: updates from one snapshot to the next (default: as in the teacher’s training)', count)
     .option('--headdim <n>', 'width of a Mamba2 head', count, 64)
     .option('--d-state <n>', 'state size of Mamba2', count, 128)
+    .option('--inherit-mixers', 'start the mixers as the attention they replace: its heads, weights and widths, without Mamba2’s activation, gate and norm')
+    .option('--mixer-updates <n>', 'of all updates, the first that train each mixer alone towards the attention it replaces (default: none)', count)
+    .option('--mixer-lr <rate>', 'learning rate there (default: --lr)', positive)
 
-export const guidanceOf = ({ guidance, layerwiseWeight, outputWeight, teacherEvery, switch: switchUpdate, keepOutput }: ConvertFlags): GuidanceInput => ({
+/** The phase of the mixers alone, where the flags ask for one. */
+export const mixerPhaseOf = ({ mixerUpdates: updates, mixerLr, lr }: ConvertFlags): Pick<TrainingInput, 'mixerPhase'> => (updates === undefined ? {} : { mixerPhase: { updates, learningRate: mixerLr ?? lr } })
+
+export const guidanceOf = ({ guidance, layerwiseWeight, outputWeight, teacherEvery, switch: switchUpdate, waypointUpdates, keepOutput }: ConvertFlags): GuidanceInput => ({
   guidance,
   layerwiseWeight,
   outputWeight,
   teacherEvery,
   keepOutput: keepOutput === true,
   ...(switchUpdate === undefined ? {} : { switchUpdate }),
+  ...(waypointUpdates === undefined ? {} : { waypointUpdates }),
 })
 
-export const mixerOf = ({ headdim, dState }: ConvertFlags): MixerSettings => ({ expand: 1, dState, dConv: 4, headdim, ngroups: 1 })
+export const mixerOf = ({ headdim, dState, inheritMixers }: ConvertFlags): MixerInput | 'inherited' =>
+  inheritMixers === true ? 'inherited' : ({ expand: 1, dState, dConv: 4, headdim, ngroups: 1 })

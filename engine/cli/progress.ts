@@ -1,4 +1,5 @@
-import { percent } from '../report/index.ts'
+import { taskLossOf } from '../evaluate/index.ts'
+import { figuresInWords } from '../report/index.ts'
 import type { JobEvent, OnEvent, ProgressEvent, UpdateEvent } from '../contract/index.ts'
 
 /** Milliseconds between lines where standard error is not a terminal. */
@@ -11,7 +12,8 @@ const duration = (seconds: number): string => {
 }
 
 const updateLine = (event: UpdateEvent): string => {
-  const parts = [`ctc ${event.ctc.toFixed(3)}`]
+  const { label, value } = taskLossOf(event)
+  const parts = [`${label} ${value.toFixed(3)}`]
   if (event.layerwise !== undefined) parts.push(`layerwise ${event.layerwise.toFixed(3)}`)
   if (event.output !== undefined) parts.push(`output ${event.output.toFixed(3)}`)
   return (
@@ -54,9 +56,9 @@ export const showProgress = (stream: NodeJS.WriteStream): { onEvent: OnEvent; en
       case 'progress':
         { passing(progressLine(event), event.done === event.total); return; }
       case 'evaluation':
-        { lasting(`update ${event.update}: dev WER ${percent(event.wer)}, CER ${percent(event.cer)}${event.best ? ', the best so far' : ''}`); return; }
+        { lasting(`update ${event.update}: dev ${figuresInWords(event)}${event.best ? ', the best so far' : ''}`); return; }
       case 'teacher':
-        { lasting(`update ${event.update}: teacher ${event.teacher}${event.wer === undefined ? '' : `, dev WER ${percent(event.wer)}`}`); return; }
+        { lasting(`update ${event.update}: teacher ${event.teacher}${figuresInWords(event) === '' ? '' : `, dev ${figuresInWords(event)}`}`); return; }
       case 'checkpoint':
         return
       case 'note':

@@ -89,7 +89,7 @@ describe('cald finetune and convert', () => {
     const compared = await cald('compare', '--models', `${shop.model},${student}`, '--data', shop.manifest, '--json')
     expect(JSON.parse(compared.stdout)).toMatchObject({ models: [{ model: shop.model }, { model: student, wer, cer }], utterances: 8, wer: { confidence: 0.95 } })
     const listed = await cald('runs', shop.folder, '--csv', join(shop.folder, 'all.csv'), '--json')
-    expect(JSON.parse(listed.stdout)).toContainEqual({ name: 'target', path: join(shop.folder, 'target'), guidance: 'target', update: 24, updates: 24, finished: true, bestWer: expect.any(Number) as number, wer })
+    expect(JSON.parse(listed.stdout)).toContainEqual({ name: 'target', path: join(shop.folder, 'target'), guidance: 'target', update: 24, updates: 24, finished: true, best: { wer: expect.any(Number) as number, cer: expect.any(Number) as number }, last: { wer, cer } })
     expect(await readFile(join(shop.folder, 'all.csv'), 'utf8')).toContain('target,24,')
     const page = join(shop.folder, 'report.html')
     const reported = await cald('report', join(shop.folder, 'target'), join(shop.folder, 'unguided'), '--out', page, '--json')

@@ -24,8 +24,13 @@ export const trainingSchema = z.strictObject({
   freezeFrontend: z.boolean().describe('keep the convolutional frontend as it is and cache its features'),
   evaluateEvery: count.describe('updates between evaluations and checkpoints'),
   keepCheckpoints: count.default(2).describe('newest checkpoints that are kept'),
-  patience: count.optional().describe('evaluations without a better WER after which the run ends; default: never'),
+  patience: count.optional().describe('evaluations without a better model (WER, accuracy) after which the run ends; default: never'),
   skipNonFinite: z.int().nonnegative().default(0).describe('updates of a loss or gradient that is not finite that are skipped before the run stops'),
+  averageDecay: z.number().min(0).lt(1).optional().describe('decay of an exponential average of the weights, which is then what is evaluated and kept; default: none'),
+  mixerPhase: z
+    .strictObject({ updates: count.describe('of all updates, those in which each mixer is trained alone'), learningRate: z.number().positive().describe('learning rate there, risen to over its first tenth') })
+    .optional()
+    .describe('a first phase that trains each mixer alone, on the inputs of its layer in the model it starts from, towards the output of the attention there; default: none'),
   waypointEvery: count.optional().describe('updates between snapshots that are kept, for waypoint guidance; default: none'),
   seed: z.int().nonnegative(),
   /** Regularisation; where absent, the model's config.json decides. */
@@ -40,6 +45,7 @@ export const trainingSchema = z.strictObject({
     .default({})
     .describe('SpecAugment spans; default: those of the model'),
   speeds: z.array(z.number().min(0.5).max(2)).min(1).default([1]).describe('speeds at which every training utterance is heard'),
+  channels: z.int().nonnegative().default(0).describe('random channels (an equaliser and noise) through which every training utterance is heard, besides as it is'),
   featureCacheBytes: z.int().nonnegative().default(2 ** 31).describe('memory for cached frontend features, in bytes'),
 })
 export type TrainingSettings = z.infer<typeof trainingSchema>
@@ -56,6 +62,7 @@ export const guidanceSchema = z.strictObject({
   layerwiseWeight: z.number().nonnegative().describe('α: weight of the mean layerwise alignment loss'),
   outputWeight: z.number().nonnegative().describe('β: weight of the output distillation'),
   teacherEvery: count.default(1).describe('trajectory: the teacher learns once every so many updates of the student'),
+  waypointUpdates: count.optional().describe('waypoint: updates of the student from one snapshot to the next; default: as many as the teacher made between them'),
   switchUpdate: count.optional().describe('hybrid: updates after which the layerwise alignment ends'),
   keepOutput: z.boolean().default(false).describe('hybrid: whether the output distillation goes on behind the switch'),
 })
@@ -63,13 +70,28 @@ export type GuidanceSettings = z.infer<typeof guidanceSchema>
 /** The same for guidance. */
 export type GuidanceInput = z.input<typeof guidanceSchema>
 
-export const mixerSchema = z.strictObject({ expand: count, dState: count, dConv: count, headdim: count, ngroups: count })
+export const mixerSchema = z.strictObject({
+  expand: count,
+  dState: count,
+  dConv: count,
+  headdim: count,
+  ngroups: count,
+  convActivation: z.enum(['silu', 'none']).default('silu').describe('activation behind the convolution'),
+  gate: z.enum(['silu', 'none']).default('silu').describe('gate of the scan’s output'),
+  norm: z.enum(['rms', 'none']).default('rms').describe('norm before the output projection'),
+})
 export type MixerSettings = z.infer<typeof mixerSchema>
+/** The same as a caller writes it down. */
+export type MixerInput = z.input<typeof mixerSchema>
 
 export const textSchema = z.strictObject({
   case: z.enum(['auto', 'upper', 'lower', 'keep']).default('auto').describe('case that transcripts are brought to; auto: that of the vocabulary'),
   unknown: z.enum(['error', 'unk', 'drop']).default('error').describe('what becomes of a character outside the vocabulary'),
 })
 export type TextSettings = z.infer<typeof textSchema>
+
+/** Heads that an utterance classifier may get: HF's (one label set), or the CALD authors' (any number). */
+export const classificationHeadKinds = ['projector', 'direct'] as const
+export type ClassificationHeadKind = (typeof classificationHeadKinds)[number]
 
 export const deviceSchema = z.enum(['auto', 'cpu', 'webgpu'])

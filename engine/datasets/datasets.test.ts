@@ -6,7 +6,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { wav } from '../audio/testing/wav.ts'
 import { AudioError, ManifestError, MissingFileError, VocabularyError } from '../errors.ts'
-import { atSpeeds, batchStream, BatchLoader, checkRecordings, epochBatches, loadBatch, readCorpus, requireFit, requireTexts, sortedBatches, Vocabulary } from './index.ts'
+import { atSpeeds, batchStream, BatchLoader, checkRecordings, epochBatches, loadBatch, loadUtterance, readCorpus, requireFit, requireTexts, sortedBatches, throughChannels, Vocabulary } from './index.ts'
 
 const corpus = async (lines: readonly string[], files: Record<string, Uint8Array> = {}): Promise<string> => {
   const folder = await mkdtemp(join(tmpdir(), 'cald-datasets-'))
@@ -72,6 +72,19 @@ describe('atSpeeds', () => {
     }
     expect(crossings(2) / crossings(0)).toBeCloseTo(0.8, 2)
     expect(crossings(4) / crossings(0)).toBeCloseTo(1.25, 2)
+  })
+})
+
+describe('throughChannels', () => {
+  it('hears each utterance as it is and through channels of its own, the same each time', async () => {
+    const folder = await corpus(['{"audio_filepath": "a.wav"}', '{"audio_filepath": "b.wav"}'], { 'a.wav': wav(0.5, 400), 'b.wav': wav(0.5, 400) })
+    const utterances = throughChannels(atSpeeds(await readCorpus(folder), [1.15]), 2)
+    expect(utterances.map(({ id }) => id)).toEqual(['a.wav@1.15', 'b.wav@1.15', 'a.wav@1.15~1', 'b.wav@1.15~1', 'a.wav@1.15~2', 'b.wav@1.15~2'])
+    const options = { samplingRate: 16000, normalise: true }
+    const rows = await Promise.all(utterances.map((utterance) => loadUtterance(utterance, options)))
+    expect(rows[0]).toEqual(rows[1])
+    expect(new Set(rows.map((row) => row.join())).size).toBe(5)
+    expect(await loadUtterance(utterances[4]!, options)).toEqual(rows[4])
   })
 })
 

@@ -1,7 +1,8 @@
-/** Corpora: manifests, transcripts as CTC labels, length-bucketed batches in a reproducible order, and loading ahead of compute. */
+/** Corpora: manifests, transcripts as CTC labels, utterances' labels, length-bucketed batches in a reproducible order, and loading ahead of compute. */
 export { batchStream, epochBatches, sortedBatches, type BatchOptions } from './batching.ts'
 export { BatchLoader } from './batchLoader.ts'
+export { labelNumbers, labelSetsIn } from './labels.ts'
 export { loadBatch, loadUtterance, type AudioBatch, type LoadOptions } from './loader.ts'
 export { checkRecordings, readCorpus, requireTexts, type Utterance } from './manifest.ts'
 export { requireFit, Vocabulary } from './vocabulary.ts'
-export { atSpeeds } from './speed.ts'
+export { atSpeeds, throughChannels } from './augmentation.ts'

@@ -1,6 +1,7 @@
-import { normaliseAudio, readRecording } from '../audio/index.ts'
+import { basename } from 'node:path'
+import { normaliseAudio, readRecording, throughChannel } from '../audio/index.ts'
 import type { Utterance } from './manifest.ts'
-import { rateAtSpeed } from './speed.ts'
+import { rateAtSpeed } from './augmentation.ts'
 
 export interface LoadOptions {
   /** Hz that recordings are brought to. */
@@ -18,8 +19,9 @@ export interface AudioBatch {
 }
 
 /** The samples of one utterance as a model wants them. */
-export const loadUtterance = async ({ audioPath, offset, duration, speed = 1 }: Utterance, { samplingRate, normalise }: LoadOptions): Promise<Float32Array> => {
-  const samples = await readRecording(audioPath, rateAtSpeed(samplingRate, speed), offset === undefined ? {} : { offset, duration: duration * speed })
+export const loadUtterance = async ({ audioPath, offset, duration, speed = 1, channel }: Utterance, { samplingRate, normalise }: LoadOptions): Promise<Float32Array> => {
+  const recorded = await readRecording(audioPath, rateAtSpeed(samplingRate, speed), offset === undefined ? {} : { offset, duration: duration * speed })
+  const samples = channel === undefined ? recorded : throughChannel(recorded, samplingRate, channel, `${basename(audioPath)}#${offset ?? 0}@${speed}`)
   return normalise ? normaliseAudio(samples) : samples
 }
 

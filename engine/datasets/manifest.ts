@@ -13,9 +13,13 @@ export interface Utterance {
   readonly duration: number
   /** How fast the recording is played; as it is when absent. */
   readonly speed?: number
+  /** Which random channel it is heard through; none when absent. */
+  readonly channel?: number
   readonly offset: number | undefined
   readonly text: string | undefined
   readonly speaker: string | undefined
+  /** Every field of the line that holds a word or a number, as text: what utterances may be labelled by. */
+  readonly fields: Readonly<Record<string, string>>
   readonly manifest: string
   /** 1-based. */
   readonly line: number
@@ -43,6 +47,9 @@ const parseLine = (text: string, where: string): z.infer<typeof lineSchema> => {
   throw new ManifestError(`${where}: ${issue!.path.join('.') || 'the line'}: ${issue!.message}`)
 }
 
+const labelFields = (entry: Readonly<Record<string, unknown>>): Record<string, string> =>
+  Object.fromEntries(Object.entries(entry).flatMap(([name, value]) => (typeof value === 'string' || typeof value === 'number' ? [[name, String(value)]] : [])))
+
 const readJsonLines = async (path: string): Promise<Utterance[]> => {
   const text = await readFile(path, 'utf8').catch((error: unknown) => {
     throw new MissingFileError(`${path}: expected a manifest, found ${messageOf(error)}`)
@@ -61,6 +68,7 @@ const readJsonLines = async (path: string): Promise<Utterance[]> => {
       offset: entry.offset,
       text: entry.text,
       speaker: entry.speaker,
+      fields: labelFields(entry),
       manifest: path,
       line,
     })

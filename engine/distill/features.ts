@@ -61,4 +61,4 @@ export class FeatureStore {
   }
 }
 
-const keyOf = ({ audioPath, offset, duration, speed }: Utterance): string => `${audioPath}#${offset ?? 0}+${duration}@${speed ?? 1}`
+const keyOf = ({ audioPath, offset, duration, speed, channel }: Utterance): string => `${audioPath}#${offset ?? 0}+${duration}@${speed ?? 1}~${channel ?? 0}`

@@ -1,11 +1,12 @@
-import type { TextSettings, TrainingSettings } from '../contract/index.ts'
-import { batchStream, BatchLoader, loadBatch, type LoadOptions, type Utterance, type Vocabulary } from '../datasets/index.ts'
+import type { TrainingSettings } from '../contract/index.ts'
+import { batchStream, BatchLoader, loadBatch, type LoadOptions, type Utterance } from '../datasets/index.ts'
 import { framesOf, type SpeechBatch, type Wav2Vec2Config } from '../models/index.ts'
 import { float32 } from '../runtime/index.ts'
 import type { FeatureStore } from './features.ts'
 import type { TrainingBatch } from './objective.ts'
 import { drawnMasks, remembered, type RandomKey } from './runner.ts'
 import { maskFeatureSpans, maskTimeSpans } from './specAugment.ts'
+import type { Task } from './tasks/index.ts'
 
 /** A batch as the stages take it, and whose speech it is. */
 export interface MicroBatch {
@@ -16,12 +17,11 @@ export interface MicroBatch {
 interface MicroBatchRequest {
   readonly train: readonly Utterance[]
   readonly settings: TrainingSettings
-  readonly text: TextSettings
-  readonly vocabulary: Vocabulary
+  readonly task: Task
   readonly audio: LoadOptions
 }
 
-/** What each update trains on: its micro-batches with their transcripts, dropout masks and SpecAugment spans, all from (seed, update) alone. */
+/** What each update trains on: its micro-batches with their targets, dropout masks and SpecAugment spans, all from (seed, update) alone. */
 export class MicroBatches {
   readonly #request: MicroBatchRequest
   /** The student's configuration with the run's regularisation. */
@@ -33,8 +33,8 @@ export class MicroBatches {
     this.#request = request
     this.#config = config
     this.#features = features
-    const { train, vocabulary, text } = request
-    this.#targets = new Map(train.map((utterance) => [utterance, vocabulary.encode(utterance.text ?? '', text, `${utterance.manifest}:${utterance.line}`)]))
+    const { train, task } = request
+    this.#targets = new Map(train.map((utterance) => [utterance, task.targetOf(utterance)]))
   }
 
   /** The micro-batches of update after update, from `update` on; loaded ahead where a frontend has to run. */
@@ -57,7 +57,10 @@ export class MicroBatches {
 
   /** Audio, or features of a frozen frontend, of utterances: for evaluation. */
   async load(utterances: readonly Utterance[]): Promise<SpeechBatch> {
-    if (this.#features !== undefined) return this.#features.batch(utterances)
+    return this.#features === undefined ? this.audio(utterances) : this.#features.batch(utterances)
+  }
+
+  async audio(utterances: readonly Utterance[]): Promise<SpeechBatch> {
     const { audio, lengths } = await loadBatch(utterances, this.#request.audio)
     return { data: audio, shape: [utterances.length, audio.length / utterances.length], lengths }
   }
@@ -87,6 +90,7 @@ export class MicroBatches {
       ...sizes,
       audio: ready ? undefined : batch,
       features: ready ? float32(batch.data, batch.shape) : undefined,
+      objective: this.#request.task.objective,
       targets: utterances.map((utterance) => this.#targets.get(utterance)!),
       masks: remembered(drawnMasks(key)),
       spans: {

@@ -1,30 +1,34 @@
 import type { SpeechBatch } from '../models/index.ts'
 import type { HostTensor } from '../runtime/index.ts'
-import { ctcFeasible, ctcLoss } from './losses/ctc.ts'
-import { outputDistillation } from './losses/outputDistillation.ts'
-import { backwardPass, hiddenStates, logitsGradient, type Pass } from './passes.ts'
-import type { BatchContext, StageRunner } from './runner.ts'
+import { countedFrames, frameWeights, type Objective, type Targeted } from './objectives/index.ts'
+import { backwardPass, hiddenStates, type Pass } from './passes.ts'
+import type { BatchContext, MaskSource, StageRunner } from './runner.ts'
 
-/** One micro-batch: audio or ready features, the frames they make, and the transcripts. */
-export interface TrainingBatch extends BatchContext {
+/** One micro-batch: audio or ready features, the frames they make, and what the task wants of them. */
+export interface TrainingBatch extends BatchContext, Targeted {
   /** [batch, samples]; there when a frontend has to run. */
   readonly audio: SpeechBatch | undefined
   /** [batch, time, channels] of a frozen frontend, shared by teacher and student. */
   readonly features: HostTensor | undefined
-  readonly targets: readonly Int32Array[]
+  readonly objective: Objective
+  /** Where it is some rows of a larger batch: their part of masks that are drawn for that. */
+  readonly part?: (whole: MaskSource) => MaskSource
 }
 
 /** Sums over the whole update that the means of the loss divide by. */
 export interface Normalisers {
-  /** Labels of the utterances whose transcript fits their frames. */
-  readonly characters: number
-  /** Valid frames of the same utterances. */
+  /** Of the task's loss: characters, or utterances × label sets. */
+  readonly targets: number
+  /** Of the output distillation: frames, or utterances × label sets. */
+  readonly outputs: number
+  /** Of the alignment: valid frames of the counted utterances. */
   readonly frames: number
 }
 
 export interface LossParts {
   readonly loss: number
-  readonly ctc: number
+  /** The task's own loss. */
+  readonly task: number
   readonly layerwise: number
   readonly output: number
   /** Unweighted alignment loss of each layer. */
@@ -40,30 +44,19 @@ export interface Lesson {
   readonly outputWeight: number
 }
 
-const feasible = ({ lengths, targets }: Pick<TrainingBatch, 'lengths' | 'targets'>): boolean[] => targets.map((target, b) => ctcFeasible(lengths[b]!, target))
-
-/** What the means of an update run over; an utterance whose CTC loss is infinite counts nowhere. */
-export const normalisersOf = (batches: readonly Pick<TrainingBatch, 'lengths' | 'targets'>[]): Normalisers => {
-  let characters = 0
-  let frames = 0
-  for (const batch of batches) {
-    feasible(batch).forEach((fits, b) => {
-      characters += fits ? batch.targets[b]!.length : 0
-      frames += fits ? batch.lengths[b]! : 0
-    })
+/** What the means of an update run over; utterances that the objective does not count appear nowhere. */
+export const normalisersOf = (batches: readonly Pick<TrainingBatch, 'batch' | 'frames' | 'lengths' | 'targets' | 'objective'>[]): Normalisers => {
+  const total = (of: (batch: (typeof batches)[number]) => number): number => Math.max(1, batches.reduce((sum, batch) => sum + of(batch), 0))
+  return {
+    targets: total((batch) => batch.objective.targets(batch)),
+    outputs: total((batch) => batch.objective.outputs(batch)),
+    frames: total((batch) => countedFrames(batch.objective, batch)),
   }
-  return { characters: Math.max(1, characters), frames: Math.max(1, frames) }
-}
-
-const frameWeights = (batch: TrainingBatch, value: number): Float32Array => {
-  const weights = new Float32Array(batch.batch * batch.frames)
-  feasible(batch).forEach((fits, b) => fits && weights.fill(value, b * batch.frames, b * batch.frames + batch.lengths[b]!))
-  return weights
 }
 
 /**
  * What one micro-batch teaches, from the learner's forward pass: adds the gradient of
- * CTC / characters + α · mean over layers of the alignment + β · KL (design, section 5) to `gradient` and returns the parts.
+ * task loss / targets + α · mean over layers of the alignment + β · KL (design, section 5) to `gradient` and returns the parts.
  */
 export const accumulateGradient = async (
   runner: StageRunner,
@@ -75,30 +68,23 @@ export const accumulateGradient = async (
   frontendTrained: boolean,
 ): Promise<LossParts> => {
   const { layers } = runner
-  const { logits } = pass
-  const { vocab_size: vocabularySize, pad_token_id: blank } = runner.model.config
-  const dLogits = new Float32Array(logits.length)
-  const shape = { batch: batch.batch, frames: batch.frames, vocabularySize }
-  const { losses } = ctcLoss({ logits, ...shape, frameLengths: batch.lengths, targets: batch.targets, blank, scale: 1 / normalisers.characters, gradient: dLogits })
-  const fits = feasible(batch)
-  const ctc = losses.reduce((total, loss, b) => (fits[b]! ? total + loss : total), 0) / normalisers.characters
+  const { objective } = batch
+  const dLogits = new Float32Array(pass.logits.length)
+  const task = objective.loss(batch, pass.logits, 1 / normalisers.targets, dLogits)
   const [alpha, beta] = [lesson?.layerwiseWeight ?? 0, lesson?.outputWeight ?? 0]
-  const output =
-    lesson === undefined || beta === 0
-      ? 0
-      : outputDistillation({ teacherLogits: lesson.pass.logits, studentLogits: logits, ...shape, frameWeights: frameWeights(batch, beta / normalisers.frames), gradient: dLogits })
+  const output = lesson === undefined || beta === 0 ? 0 : objective.distil(batch, lesson.pass.logits, pass.logits, beta / normalisers.outputs, dLogits)
 
-  const weight = frameWeights(batch, alpha / (layers * normalisers.frames))
+  const weight = frameWeights(objective, batch, alpha / (layers * normalisers.frames))
   const guides = lesson === undefined || alpha === 0 ? undefined : hiddenStates(lesson.pass).map((teacher) => ({ teacher, weight }))
   const audio = frontendTrained ? batch.audio : undefined
-  const weighted = await backwardPass(runner, pass, logitsGradient(dLogits, batch, vocabularySize), batch, gradient, { guides, audio })
+  const weighted = await backwardPass(runner, pass, dLogits, batch, gradient, { guides, audio })
   const layerwise = weighted.reduce((a, b) => a + b, 0)
   return {
-    loss: ctc + layerwise + output,
-    ctc,
+    loss: task + layerwise + output,
+    task,
     layerwise,
     output,
     alignment: alpha === 0 ? [] : weighted.map((value) => (value * layers) / alpha),
-    infeasible: fits.filter((fit) => !fit).length,
+    infeasible: objective.counted(batch).filter((counts) => !counts).length,
   }
 }

@@ -1,4 +1,4 @@
-import { float32, type Device, type DeviceTensor, type HostTensor } from '../runtime/index.ts'
+import { float32, type Device, type DeviceTensor } from '../runtime/index.ts'
 import type { SpeechBatch } from '../models/index.ts'
 import type { BatchContext, Guide, StageRunner } from './runner.ts'
 
@@ -10,8 +10,9 @@ export interface Pass {
   readonly inputs: readonly DeviceTensor[]
   /** The last hidden state, behind the final norm where there is one. */
   readonly last: DeviceTensor
-  /** [batch, time, vocab_size]. */
+  /** What the head makes of it, of shape `logitsShape`. */
   readonly logits: Float32Array
+  readonly logitsShape: readonly number[]
 }
 
 /** Runs the projection, the layers and the head over a frontend's features. */
@@ -19,9 +20,9 @@ export const forwardPass = async (device: Device, runner: StageRunner, features:
   const inputs = [await runner.projection(features, batch)]
   for (let i = 0; i < runner.layers; i++) inputs.push(await runner.layer(i, inputs[i]!, batch))
   const { hidden, logits } = await runner.head(inputs[runner.layers]!, batch)
-  const { data } = await device.read(logits)
+  const { data, shape } = await device.read(logits)
   logits.dispose()
-  return { features, inputs, last: hidden, logits: data as Float32Array }
+  return { features, inputs, last: hidden, logits: data as Float32Array, logitsShape: shape }
 }
 
 /** The N hidden states that the layerwise loss compares: the outputs of the layers, the last one behind the final norm. */
@@ -38,15 +39,15 @@ export const disposePass = ({ inputs, last }: Pass): void => {
  */
 export const backwardPass = async (
   runner: StageRunner,
-  { features, inputs }: Pass,
-  dLogits: HostTensor,
+  { features, inputs, logitsShape }: Pass,
+  dLogits: Float32Array,
   batch: BatchContext,
   gradient: Float32Array,
   { guides, audio }: { guides: readonly Guide[] | undefined; audio: SpeechBatch | undefined },
 ): Promise<number[]> => {
   const { layers } = runner
   const losses = new Array<number>(layers).fill(0)
-  let { dx, alignment } = await runner.headBackward(inputs[layers]!, dLogits, batch, gradient, guides?.[layers - 1])
+  let { dx, alignment } = await runner.headBackward(inputs[layers]!, float32(dLogits, logitsShape), batch, gradient, guides?.[layers - 1])
   losses[layers - 1] = alignment
   for (let i = layers - 1; i >= 0; i--) {
     const above = dx!
@@ -61,6 +62,3 @@ export const backwardPass = async (
   dFeatures?.dispose()
   return losses
 }
-
-/** Gradient of the logits as the head's backward program takes it. */
-export const logitsGradient = (dLogits: Float32Array, { batch, frames }: Pick<BatchContext, 'batch' | 'frames'>, vocabularySize: number): HostTensor => float32(dLogits, [batch, frames, vocabularySize])

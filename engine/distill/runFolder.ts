@@ -1,5 +1,6 @@
 import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Figures } from '../contract/index.ts'
 import { openSafetensors, readJson, sha256Of, writeFileAtomic, writeFolderAtomic, writeSafetensors } from '../checkpoint/index.ts'
 import { CheckpointError, MissingFileError, UsageError } from '../errors.ts'
 
@@ -10,9 +11,11 @@ export interface TrainingState {
   readonly parameters: Float32Array
   readonly firstMoment: Float32Array
   readonly secondMoment: Float32Array
+  /** Their exponential average, where one is kept. */
+  readonly averaged: Float32Array | undefined
   /** What a way of guiding changes besides, by name. */
   readonly guide: Readonly<Record<string, Float32Array>>
-  best: { update: number; wer: number; cer: number } | undefined
+  best: ({ readonly update: number } & Figures) | undefined
   /** Updates that were not finite and changed nothing. */
   skipped: number
 }
@@ -29,7 +32,11 @@ interface Progress {
 
 const folderName = (update: number): string => `update-${String(update).padStart(8, '0')}`
 /** Every vector of a state, under the name it has in a checkpoint. */
-const vectorsOf = ({ parameters, firstMoment, secondMoment, guide }: TrainingState): Record<string, Float32Array> => ({ parameters, firstMoment, secondMoment, ...guide })
+const vectorsOf = ({ parameters, firstMoment, secondMoment, averaged, guide }: TrainingState): Record<string, Float32Array> => ({
+  ...{ parameters, firstMoment, secondMoment },
+  ...(averaged === undefined ? {} : { averaged }),
+  ...guide,
+})
 
 /** SHA-256 of the weights and moments, the learning teacher's among them; equal for equal runs. */
 export const stateHash = (state: TrainingState): string => sha256Of(...Object.values(vectorsOf(state)))

@@ -89,6 +89,16 @@ export class StageRunner {
     return (await this.#run('layer', 'forward', layerStage(index), { x }, context)).y!
   }
 
+  /** What the mixer of a layer makes of the layer's input, without dropout. */
+  async mixer(index: number, x: DeviceTensor, context: BatchContext): Promise<DeviceTensor> {
+    return (await this.#run('mixer', 'forward', layerStage(index), { x }, context)).y!
+  }
+
+  /** Adds the gradient of the share of `teacher` (another mixer's output for the same input) that the mixer misses, and returns the share; `weight`: [batch, time]. */
+  async mixerBackward(index: number, x: DeviceTensor, guide: Guide, context: BatchContext, gradient: Float32Array): Promise<number> {
+    return (await this.#backward('mixer', layerStage(index), { x }, context, gradient, guide)).alignment
+  }
+
   /** The last hidden state (behind the final norm) and the logits. */
   async head(x: DeviceTensor, context: BatchContext): Promise<{ hidden: DeviceTensor; logits: DeviceTensor }> {
     const { hidden, logits } = await this.#run('head', 'forward', 'head', { x }, context)
@@ -178,7 +188,7 @@ export class StageRunner {
     const known = this.#programs.get(key)
     if (known !== undefined) return known
     const graph = this.#graphs[kind][direction]
-    if (graph === undefined) throw new TypeError(`the ${kind} has no hidden state to guide`)
+    if (graph === undefined) throw new TypeError(`the ${kind} has no ${direction} program`)
     const compiled = this.#device.compile(graph)
     this.#programs.set(key, compiled)
     return compiled

@@ -1,19 +1,19 @@
 import { gradients, type Seed } from '../autodiff/index.ts'
-import { constant, graph, input, meanLast, mul, reshape, square, sub, sum, variable, type Graph, type Value } from '../ir/index.ts'
-import { encoderLayer, frontend, head, paddingInputs, projection, validFramesInput, type Wav2Vec2Config } from '../models/index.ts'
+import { constant, div, graph, input, meanLast, mul, reshape, square, sub, sum, variable, type Graph, type Value } from '../ir/index.ts'
+import { encoderLayer, frontend, head, mixerOutput, paddingInputs, projection, validFramesInput, type Wav2Vec2Config } from '../models/index.ts'
 import { MaskedDropout, noDropout, normalise, Parameters, type DropoutSite } from '../nn/index.ts'
 
 /** The programs of one stage: all encoder layers share one of each. */
 export interface StageGraphs {
   readonly forward: Graph
-  /** Recomputes the stage; outputs `dx` where the gradient goes on, and `d.<parameter>`. */
-  readonly backward: Graph
+  /** Recomputes the stage; outputs `dx` where the gradient goes on, and `d.<parameter>`. None for a stage that nothing above teaches. */
+  readonly backward: Graph | undefined
   /** The same with the alignment to a teacher's hidden state, whose loss is the output `alignment`; for stages that end in one. */
   readonly guidedBackward: Graph | undefined
   readonly dropout: readonly DropoutSite[]
 }
 
-export type StageKind = 'frontend' | 'projection' | 'layer' | 'head'
+export type StageKind = 'frontend' | 'projection' | 'layer' | 'head' | 'mixer'
 
 export interface StageOptions {
   /** Dropout on (a training student) or off (a teacher). */
@@ -40,20 +40,33 @@ const alignmentLoss = (student: Value): Value => {
   return sum(mul(meanLast(square(difference)), weight), [0, 1, 2])
 }
 
+/**
+ * Σ weight · (teacher − student)² over Σ weight · teacher², each square a mean over channels: what share of another mixer's output is missed.
+ * The weights are zero where a frame does not count.
+ */
+const missedShare = (student: Value): Value => {
+  const teacher = input('teacher', student.type.shape)
+  const weight = reshape(input('alignmentWeight', [batch, time]), [batch, time, 1])
+  const weighted = (value: Value): Value => sum(mul(meanLast(square(value)), weight), [0, 1, 2])
+  return div(weighted(sub(student, teacher)), weighted(teacher))
+}
+
 interface Built {
   readonly outputs: Record<string, Value>
-  /** The output that receives `dy`. */
-  readonly y: Value
+  /** The output that receives `dy`, if one does. */
+  readonly y: Value | undefined
   /** Where the gradient goes on, if it does. */
   readonly x: Value | undefined
   /** The hidden state that is compared with the teacher's, if there is one. */
   readonly aligned: Value | undefined
+  /** How it is compared; as the layerwise loss does by default. */
+  readonly loss?: (student: Value) => Value
 }
 
 const stageGraphs = (name: string, options: StageOptions, build: (p: Parameters, dropout: MaskedDropout | typeof noDropout) => Built): StageGraphs => {
   const p = new Parameters()
   const dropout = options.training ? new MaskedDropout() : noDropout
-  const { outputs, y, x, aligned } = build(p, dropout)
+  const { outputs, y, x, aligned, loss = alignmentLoss } = build(p, dropout)
   const forward = graph(`${name} forward`, outputs)
   const used = new Set<Value>(forward.inputs)
   const parameters = p.values.filter((value) => used.has(value))
@@ -63,14 +76,14 @@ const stageGraphs = (name: string, options: StageOptions, build: (p: Parameters,
     const results = gradients(seeds, wrt)
     return Object.fromEntries(wrt.map((value, i) => [value === x ? 'dx' : `d.${(value as Value<'input'>).params.name}`, results[i]!]))
   }
-  const fromAbove: Seed = { value: y, gradient: input('dy', y.type.shape) }
+  const fromAbove: Seed[] = y === undefined ? [] : [{ value: y, gradient: input('dy', y.type.shape) }]
   const guided = (hiddenState: Value): Graph => {
-    const alignment = alignmentLoss(hiddenState)
-    return graph(`${name} guided backward`, { ...named([fromAbove, { value: alignment, gradient: constant([1], [1, 1, 1]) }]), alignment })
+    const alignment = loss(hiddenState)
+    return graph(`${name} guided backward`, { ...named([...fromAbove, { value: alignment, gradient: constant([1], [1, 1, 1]) }]), alignment })
   }
   return {
     forward,
-    backward: graph(`${name} backward`, named([fromAbove])),
+    backward: y === undefined ? undefined : graph(`${name} backward`, named(fromAbove)),
     guidedBackward: aligned === undefined ? undefined : guided(aligned),
     dropout: dropout instanceof MaskedDropout ? dropout.sites : [],
   }
@@ -100,9 +113,14 @@ export const trainingStages = (config: Wav2Vec2Config, options: StageOptions): R
       const y = encoderLayer(p, x, config, { dropout, padding })
       return { outputs: { y }, y, x, aligned: y }
     }),
+    // A layer's mixer alone, which nothing but its own loss teaches.
+    mixer: stageGraphs('mixer', { ...options, training: false }, (p, dropout) => {
+      const y = mixerOutput(p, hidden(), config, { dropout, padding })
+      return { outputs: { y }, y: undefined, x: undefined, aligned: y, loss: missedShare }
+    }),
     head: stageGraphs('head', options, (p, dropout) => {
       const x = hidden()
-      const { hidden: last, logits } = head(p, x, config, { dropout })
+      const { hidden: last, logits } = head(p, x, config, { dropout, padding })
       return { outputs: { logits, hidden: last }, y: logits, x, aligned: last }
     }),
   }

@@ -1,23 +1,28 @@
 import { join } from 'node:path'
-import type { GuidanceSettings, JobEvent, OnEvent, TextSettings, TrainingSettings, UpdateEvent } from '../contract/index.ts'
+import type { Figures, GuidanceSettings, JobEvent, OnEvent, TrainingSettings, UpdateEvent } from '../contract/index.ts'
 import { LineLog, requireEmptyFolder, readJson, writeFileAtomic } from '../checkpoint/index.ts'
-import type { LoadOptions, Utterance, Vocabulary } from '../datasets/index.ts'
+import type { LoadOptions, Utterance } from '../datasets/index.ts'
 import { DivergedError, InterruptedError, UsageError } from '../errors.ts'
-import { Inference, saveModel, type ModelFiles, type SpeechModel } from '../models/index.ts'
+import { isBetter } from '../evaluate/index.ts'
+import { Inference, saveModel, withLineage, type ModelFiles, type SpeechModel } from '../models/index.ts'
 import type { Device } from '../runtime/index.ts'
-import { tallyErrors, type Transcribed } from './evaluation.ts'
+import { tallyAnswers } from './evaluation.ts'
 import { FeatureStore } from './features.ts'
-import { guidanceWays, type Classroom, type Guide, type Waypoint } from './guidance/index.ts'
+import { guidanceWays, sameFrontend, type Classroom, type Guide, type Waypoint } from './guidance/index.ts'
 import { MicroBatches, type MicroBatch } from './microBatches.ts'
-import { accumulateGradient, normalisersOf, type LossParts } from './objective.ts'
+import { MixerPhase, mixerSegments } from './mixerPhase.ts'
+import { accumulateGradient, normalisersOf, type LossParts, type Normalisers } from './objective.ts'
 import { AdamW, type AdamWSegment } from './optimiser/adamw.ts'
 import { clipScale, firstNonFinite, gradientNorm, largestGradient } from './optimiser/clip.ts'
 import { scheduleOf, segmentsOf } from './optimiser/fromSettings.ts'
 import { learningRate, type Schedule } from './optimiser/schedule.ts'
+import { followWeights } from './optimiser/weightAverage.ts'
 import { disposePass, forwardPass } from './passes.ts'
 import { withRegularisation } from './regularisation.ts'
 import { loadCheckpoint, saveCheckpoint, stateHash, type Resume, type TrainingState } from './runFolder.ts'
 import { drawnMasks, StageRunner } from './runner.ts'
+import { MemoryLimit, type Piece } from './split.ts'
+import type { Task, Tally } from './tasks/index.ts'
 
 /** Everything a run needs; a job has checked it. */
 export interface TrainingRequest {
@@ -33,8 +38,7 @@ export interface TrainingRequest {
   readonly source: SpeechModel | undefined
   readonly waypoints: readonly Waypoint[]
   readonly settings: TrainingSettings
-  readonly text: TextSettings
-  readonly vocabulary: Vocabulary
+  readonly task: Task
   readonly audio: LoadOptions
   readonly train: readonly Utterance[]
   readonly dev: readonly Utterance[]
@@ -46,8 +50,8 @@ export interface TrainingRequest {
 
 export interface TrainingResult {
   readonly updates: number
-  readonly best: { readonly update: number; readonly wer: number; readonly cer: number; readonly path: string }
-  readonly last: { readonly wer: number; readonly cer: number; readonly path: string }
+  readonly best: Figures & { readonly update: number; readonly path: string }
+  readonly last: Figures & { readonly path: string }
   /** SHA-256 of weights and moments at the end. */
   readonly stateSha256: string
 }
@@ -58,7 +62,10 @@ class Trainer {
   readonly #onEvent: OnEvent
   readonly #signal: AbortSignal
   readonly #student: StageRunner
+  /** What is evaluated and saved: the student, or its averaged weights. */
+  readonly #kept: SpeechModel
   readonly #guide: Guide | undefined
+  readonly #mixerPhase: MixerPhase | undefined
   readonly #inference: Inference
   readonly #features: FeatureStore | undefined
   readonly #optimiser: AdamW
@@ -67,6 +74,7 @@ class Trainer {
   readonly #schedule: Schedule
   readonly #state: TrainingState
   readonly #microBatches: MicroBatches
+  readonly #memory: MemoryLimit
 
   constructor(request: TrainingRequest, signal: AbortSignal, onEvent: OnEvent) {
     this.#request = request
@@ -79,14 +87,18 @@ class Trainer {
     this.#student = new StageRunner(device, trained, { ...options, training: true })
     const masks: Classroom['masks'] = (key) => drawnMasks({ seed: settings.seed, ...key }, 'teacher.')
     this.#guide = guidance === undefined ? undefined : guidanceWays[guidance.guidance].open({ ...request, guidance, training: settings, stages: options, masks })
-    this.#inference = this.#inferenceOf(student)
+    this.#mixerPhase = settings.mixerPhase === undefined ? undefined : new MixerPhase(device, this.#student, request.source!, options)
+    const averaged = settings.averageDecay === undefined ? undefined : student.parameters.slice()
+    this.#kept = averaged === undefined ? student : { ...student, parameters: averaged }
+    this.#inference = this.#inferenceOf(this.#kept)
     this.#features = settings.freezeFrontend ? new FeatureStore(device, this.#student, request.audio, settings.featureCacheBytes) : undefined
     this.#optimiser = new AdamW(student.layout.size)
     this.#gradient = new Float32Array(student.layout.size)
     this.#segments = segmentsOf(student, settings)
     this.#schedule = scheduleOf(settings)
-    this.#state = { update: 0, parameters: student.parameters, ...this.#optimiser.state, guide: this.#guide?.state ?? {}, best: undefined, skipped: 0 }
+    this.#state = { update: 0, parameters: student.parameters, ...this.#optimiser.state, averaged, guide: this.#guide?.state ?? {}, best: undefined, skipped: 0 }
     this.#microBatches = new MicroBatches(request, config, this.#features)
+    this.#memory = new MemoryLimit((message) => { onEvent({ kind: 'note', message }); })
   }
 
   async run(): Promise<TrainingResult> {
@@ -116,6 +128,7 @@ class Trainer {
       await log.close()
       await this.#student.dispose()
       await this.#guide?.dispose()
+      await this.#mixerPhase?.dispose()
       await this.#inference.dispose()
     }
   }
@@ -129,8 +142,8 @@ class Trainer {
 
   /** The settings that decide what a run computes; a resumed run must have the same. */
   #settings(): Record<string, unknown> {
-    const { settings, guidance, text, lineage } = this.#request
-    return { settings, guidance: guidance ?? null, text, lineage }
+    const { settings, guidance, task, lineage } = this.#request
+    return { settings, guidance: guidance ?? null, ...task.record, lineage }
   }
 
   async #begin(): Promise<number> {
@@ -157,7 +170,7 @@ class Trainer {
     const started = performance.now()
     const parts = await this.#learn(microBatches)
     const norm = gradientNorm([this.#gradient])
-    const rate = learningRate(this.#schedule, this.#state.update)
+    const rate = this.#learningRate()
     const utterances = microBatches.flatMap((microBatch) => microBatch.utterances)
     this.#state.update++
     if (Number.isFinite(parts.loss) && Number.isFinite(norm)) this.#step(rate, norm)
@@ -170,12 +183,13 @@ class Trainer {
       update: this.#state.update,
       updates: settings.updates,
       loss: parts.loss,
-      ctc: parts.ctc,
-      ...(this.#guide === undefined ? {} : { layerwise: parts.layerwise, alignment: parts.alignment, output: parts.output }),
+      [this.#request.task.loss]: parts.task,
+      ...(this.#guide === undefined && this.#mixerPhase === undefined ? {} : { layerwise: parts.layerwise, alignment: parts.alignment, output: parts.output }),
       learningRate: rate,
       gradientNorm: norm,
       audioSeconds,
       audioSecondsPerSecond: audioSeconds / seconds,
+      memoryBytes: process.memoryUsage.rss(),
       infeasible: parts.infeasible,
       secondsLeft: (settings.updates - this.#state.update) * this.#secondsPerUpdate,
     }
@@ -183,29 +197,69 @@ class Trainer {
 
   /** Forward and backward of an update's micro-batches, with the lessons that the guide has for them; losses are means over them all. */
   async #learn(microBatches: readonly MicroBatch[]): Promise<LossParts> {
-    const { settings, device } = this.#request
-    const { update } = this.#state
     const normalisers = normalisersOf(microBatches.map(({ batch }) => batch))
-    this.#gradient.fill(0)
-    const parts: LossParts[] = []
-    for (const [microBatch, { batch }] of microBatches.entries()) {
-      const features = batch.features === undefined ? await this.#student.frontend(batch.audio!) : await device.upload(batch.features)
-      const lesson = await this.#guide?.teach({ update, microBatch }, batch, features, normalisers)
-      const pass = await forwardPass(device, this.#student, features, batch)
-      parts.push(await accumulateGradient(this.#student, pass, lesson, batch, normalisers, this.#gradient, !settings.freezeFrontend))
-      await lesson?.close()
-      disposePass(pass)
-      features.dispose()
-    }
-    this.#guide?.leave(update)
+    let parts: LossParts[] = []
+    await this.#memory.fit(microBatches, async (pieces) => {
+      this.#gradient.fill(0)
+      this.#guide?.begin()
+      parts = []
+      for (const piece of pieces) parts.push(await this.#learnPiece(piece, normalisers))
+    })
+    if (!this.#mixersApart()) this.#guide?.leave(this.#state.update)
     return parts.reduce(addParts)
   }
 
+  async #learnPiece({ index, microBatch }: Piece, normalisers: Normalisers): Promise<LossParts> {
+    const { settings, device } = this.#request
+    const { batch } = microBatch
+    const features = batch.features === undefined ? await this.#student.frontend(batch.audio!) : await device.upload(batch.features)
+    try {
+      if (this.#mixersApart()) return await this.#mixerPhase!.learn(microBatch, features, normalisers, this.#gradient)
+      const lesson = await this.#guide?.teach({ update: this.#state.update, microBatch: index }, microBatch, features, normalisers)
+      const pass = await forwardPass(device, this.#student, features, batch)
+      const parts = await accumulateGradient(this.#student, pass, lesson, batch, normalisers, this.#gradient, !settings.freezeFrontend)
+      await lesson?.close()
+      disposePass(pass)
+      return parts
+    } finally {
+      features.dispose()
+    }
+  }
+
+  /** Whether the update under way is of the phase in which mixers learn alone. */
+  #mixersApart(): boolean {
+    return this.#state.update < (this.#request.settings.mixerPhase?.updates ?? 0)
+  }
+
+  /** Of the update under way. */
+  #learningRate(): number {
+    const { mixerPhase } = this.#request.settings
+    const { update } = this.#state
+    if (mixerPhase === undefined) return learningRate(this.#schedule, update)
+    if (this.#mixersApart()) return mixerPhase.learningRate * Math.min(1, (update + 1) / Math.ceil(mixerPhase.updates / 10))
+    return learningRate(this.#schedule, update - mixerPhase.updates)
+  }
+
+  /** Changes the parameters by the gradient of the update that was just counted. */
   #step(rate: number, norm: number): void {
-    const { settings } = this.#request
-    const { update, skipped, parameters } = this.#state
+    const { settings, student } = this.#request
+    const { update, skipped, parameters, averaged } = this.#state
+    const before = settings.mixerPhase?.updates ?? 0
     const gradientScale = clipScale(norm, settings.clipNorm)
-    this.#optimiser.step(parameters, this.#gradient, { learningRate: rate, update: update - skipped, gradientScale, segments: this.#segments })
+    if (update <= before) {
+      this.#optimiser.step(parameters, this.#gradient, { learningRate: rate, update: update - skipped, gradientScale, segments: mixerSegments(student, settings.weightDecay) })
+    } else {
+      this.#optimiser.step(parameters, this.#gradient, { learningRate: rate, update: update - before - skipped, gradientScale, segments: this.#segments })
+    }
+    if (update === before) this.#beginJointly()
+    if (averaged !== undefined) followWeights(averaged, parameters, settings.averageDecay!, update)
+  }
+
+  /** The joint phase starts with moments of its own: those of the mixers belong to another loss, and the other parameters have none. */
+  #beginJointly(): void {
+    this.#state.firstMoment.fill(0)
+    this.#state.secondMoment.fill(0)
+    this.#state.skipped = 0
   }
 
   /** Lets an update pass that is not finite, as often as the settings allow. */
@@ -220,9 +274,7 @@ class Trainer {
   async #enter(log: LineLog): Promise<void> {
     const change = await this.#guide?.enter(this.#state.update)
     if (change === undefined) return
-    const inference = change.model === undefined ? undefined : this.#inferenceOf(change.model)
-    const rates = inference === undefined ? {} : (await this.#measure(inference)).rates
-    await inference?.dispose()
+    const rates = change.model === undefined ? {} : await this.#measureTeacher(change.model)
     await this.#record(log, { kind: 'teacher', update: this.#state.update + 1, teacher: change.teacher, ...rates })
   }
 
@@ -239,30 +291,38 @@ class Trainer {
     ].filter((part) => part !== undefined)
     const files = utterances.map(({ id }) => id).join(', ')
     return new DivergedError(
-      `update ${this.#state.update}: expected a finite loss, found ${parts.loss} (ctc ${parts.ctc}, layerwise ${parts.layerwise}, output ${parts.output}); gradient: ${gradients.join(', ')}; batch: ${files}`,
+      `update ${this.#state.update}: expected a finite loss, found ${parts.loss} (${this.#request.task.loss} ${parts.task}, layerwise ${parts.layerwise}, output ${parts.output}); gradient: ${gradients.join(', ')}; batch: ${files}`,
     )
   }
 
-  async #evaluate(log: LineLog, record: boolean): Promise<{ wer: number; cer: number }> {
-    const { student, files, lineage, out } = this.#request
-    const { rates, transcribed } = await this.#measure(this.#inference)
-    if (!record) return rates
+  async #evaluate(log: LineLog, record: boolean): Promise<Figures> {
+    const { files, lineage, out } = this.#request
+    const tally = await this.#measure(this.#inference)
+    const figures = tally.figures()
+    if (!record) return figures
     const { update } = this.#state
-    const best = this.#state.best === undefined || rates.wer < this.#state.best.wer
+    const best = this.#state.best === undefined || isBetter(figures, this.#state.best)
     if (best) {
-      this.#state.best = { update, ...rates }
-      await saveModel(join(out, 'best'), withLineage(student, { ...lineage, update, ...rates }), files, { replace: true })
+      this.#state.best = { update, ...figures }
+      await saveModel(join(out, 'best'), withLineage(this.#kept, { ...lineage, update, ...figures }), files, { replace: true })
     }
-    await writeFileAtomic(join(out, 'transcripts.json'), `${JSON.stringify({ update, utterances: transcribed })}\n`)
-    await this.#record(log, { kind: 'evaluation', update, ...rates, best })
-    return rates
+    await writeFileAtomic(join(out, 'transcripts.json'), `${JSON.stringify({ update, utterances: tally.transcribed() })}\n`)
+    await this.#record(log, { kind: 'evaluation', update, ...figures, best })
+    return figures
   }
 
-  /** Errors of a model on the development data. */
-  async #measure(inference: Inference): Promise<{ rates: { wer: number; cer: number }; transcribed: Transcribed[] }> {
-    const { dev, vocabulary, text, settings } = this.#request
-    const { tally, transcribed } = await tallyErrors(inference, dev, { vocabulary, text, batchSeconds: settings.batchSeconds }, (utterances) => this.#microBatches.load(utterances))
-    return { rates: { wer: tally.words.rate, cer: tally.characters.rate }, transcribed }
+  /** A model's answers on the development data. */
+  #measure(inference: Inference, load = (utterances: readonly Utterance[]) => this.#microBatches.load(utterances)): Promise<Tally> {
+    const { dev, task, settings } = this.#request
+    return tallyAnswers(inference, task, dev, settings.batchSeconds, load)
+  }
+
+  async #measureTeacher(model: SpeechModel): Promise<Figures> {
+    const shared = sameFrontend(this.#request.student, model)
+    const inference = shared ? this.#inferenceOf(model) : new Inference(this.#request.device, model, { from: 'audio' })
+    const tally = await this.#measure(inference, shared ? undefined : (utterances) => this.#microBatches.audio(utterances))
+    await inference.dispose()
+    return tally.figures()
   }
 
   #inferenceOf(model: SpeechModel): Inference {
@@ -272,10 +332,10 @@ class Trainer {
 
   /** Keeps a snapshot where one is due. */
   async #waypoint(): Promise<void> {
-    const { out, student, files, lineage, settings } = this.#request
+    const { out, files, lineage, settings } = this.#request
     const { update } = this.#state
     if (settings.waypointEvery === undefined || update % settings.waypointEvery !== 0) return
-    await saveModel(join(out, 'waypoints', `update-${String(update).padStart(8, '0')}`), withLineage(student, { ...lineage, update }), files, { replace: true })
+    await saveModel(join(out, 'waypoints', `update-${String(update).padStart(8, '0')}`), withLineage(this.#kept, { ...lineage, update }), files, { replace: true })
   }
 
   async #record(log: LineLog, event: JobEvent): Promise<void> {
@@ -294,27 +354,25 @@ class Trainer {
     throw new InterruptedError(`stopped after update ${this.#state.update} of ${this.#request.settings.updates}; --resume goes on from there`)
   }
 
-  async #finish(last: { wer: number; cer: number }): Promise<TrainingResult> {
-    const { out, student, files, lineage } = this.#request
+  async #finish(last: Figures): Promise<TrainingResult> {
+    const { out, files, lineage } = this.#request
     const { update, best } = this.#state
-    await saveModel(join(out, 'last'), withLineage(student, { ...lineage, update, ...last }), files, { replace: true })
+    await saveModel(join(out, 'last'), withLineage(this.#kept, { ...lineage, update, ...last }), files, { replace: true })
     return { updates: update, best: { ...best!, path: join(out, 'best') }, last: { ...last, path: join(out, 'last') }, stateSha256: stateHash(this.#state) }
   }
 }
 
 const addParts = (a: LossParts, b: LossParts): LossParts => ({
   loss: a.loss + b.loss,
-  ctc: a.ctc + b.ctc,
+  task: a.task + b.task,
   layerwise: a.layerwise + b.layerwise,
   output: a.output + b.output,
   alignment: a.alignment.map((value, i) => value + b.alignment[i]!),
   infeasible: a.infeasible + b.infeasible,
 })
 
-const withLineage = (model: SpeechModel, cald: Record<string, unknown>): SpeechModel => ({ ...model, config: { ...model.config, cald } })
-
 /**
- * Trains the student on CTC, guided by the teacher if there is one. Keeps the best and the last model under `out`, a checkpoint at
+ * Trains the student on its task, guided by the teacher if there is one. Keeps the best and the last model under `out`, a checkpoint at
  * every evaluation, and resumes from the newest or an earlier one; on the CPU with equal threads a resumed run ends with the same bits.
  */
 export const train = (request: TrainingRequest, { signal, onEvent }: { signal: AbortSignal; onEvent: OnEvent }): Promise<TrainingResult> =>

@@ -1,7 +1,7 @@
 import type { OnEvent } from '../contract/index.ts'
 import { parsePreprocessor } from '../audio/index.ts'
 import { requireFit, Vocabulary, type LoadOptions } from '../datasets/index.ts'
-import { openModel, type OpenedModel, type OpenOptions } from '../models/index.ts'
+import { headOf, openModel, type OpenedModel } from '../models/index.ts'
 import { openDevice, type Device } from '../runtime/index.ts'
 
 /** How a job is watched and stopped. */
@@ -16,24 +16,19 @@ export interface ComputeSettings {
   readonly threads: number
 }
 
-/** A model with what it needs to hear and to spell. */
+/** A model with what it needs to hear and, with a CTC head, to spell. */
 export interface ReadyModel {
   readonly model: OpenedModel
-  readonly vocabulary: Vocabulary
+  readonly vocabulary: Vocabulary | undefined
   readonly audio: LoadOptions
 }
 
-/** How a model is opened: what a head is made for where it has none, and who hears of what was not as usual. */
-interface ReadyOptions extends OpenOptions {
-  readonly onEvent?: OnEvent
-}
-
-/** Opens a model folder (or a weights file in one) and checks that its vocabulary fits its head. */
-export const openReadyModel = async (path: string, { onEvent, ...options }: ReadyOptions = {}): Promise<ReadyModel> => {
-  const model = await openModel(path, options)
-  const vocabulary = Vocabulary.parse(model.folder.vocabulary, model.folder.tokenizer, `${path}/vocab.json`)
-  requireFit(vocabulary, model.config.vocab_size, `${path}/vocab.json`)
-  const { sampling_rate, do_normalize } = parsePreprocessor(model.folder.preprocessor, `${path}/preprocessor_config.json`)
+/** Opens a model folder (or a weights file in one), says what of it was not as usual, and checks that the vocabulary of a CTC head fits it. */
+export const openReadyModel = async (path: string, onEvent?: OnEvent): Promise<ReadyModel> => {
+  const model = await openModel(path)
+  const vocabulary = headOf(model.config).kind === 'ctc' ? Vocabulary.parse(model.folder.vocabulary, model.folder.tokenizer, `${model.folder.path}/vocab.json`) : undefined
+  if (vocabulary !== undefined) requireFit(vocabulary, model.config.vocab_size, `${model.folder.path}/vocab.json`)
+  const { sampling_rate, do_normalize } = parsePreprocessor(model.folder.preprocessor, `${model.folder.path}/preprocessor_config.json`)
   for (const message of model.notes) onEvent?.({ kind: 'note', message })
   return { model, vocabulary, audio: { samplingRate: sampling_rate, normalise: do_normalize } }
 }

@@ -1,9 +1,9 @@
-import type { TextSettings } from '../contract/index.ts'
+import type { Figures, TextSettings } from '../contract/index.ts'
 import { sha256OfFile } from '../checkpoint/index.ts'
-import { BatchLoader, checkRecordings, readCorpus, requireTexts, sortedBatches } from '../datasets/index.ts'
-import { transcripts } from '../distill/index.ts'
+import { BatchLoader, checkRecordings, readCorpus, sortedBatches } from '../datasets/index.ts'
+import { taskOf, type Transcribed } from '../distill/index.ts'
 import { InterruptedError } from '../errors.ts'
-import { TranscriptTally } from '../evaluate/index.ts'
+import type { ErrorTally } from '../evaluate/index.ts'
 import { Inference } from '../models/index.ts'
 import { onDevice, openReadyModel, type ComputeSettings, type JobContext } from './context.ts'
 import { trainingData } from './lineage.ts'
@@ -13,27 +13,30 @@ export interface EvaluateSettings extends ComputeSettings {
   readonly data: string
   readonly batchSeconds: number
   readonly text: TextSettings
+  /** Fields of the manifest that hold a classifier's label sets; by default they are named as the sets are. */
+  readonly labels?: readonly string[] | undefined
 }
 
-export interface Evaluation {
+export interface Evaluation extends Figures {
   readonly model: string
   readonly utterances: number
   readonly audioSeconds: number
-  /** Fractions. */
-  readonly wer: number
-  readonly cer: number
   /** Processing time (loading, inference, decoding) / audio time. */
   readonly realTimeFactor: number
-  readonly words: ReturnType<TranscriptTally['words']['toJSON']>
-  readonly characters: ReturnType<TranscriptTally['characters']['toJSON']>
-  readonly transcripts: readonly { readonly id: string; readonly reference: string; readonly hypothesis: string }[]
+  /** Of a recogniser. */
+  readonly words?: ReturnType<ErrorTally['toJSON']>
+  readonly characters?: ReturnType<ErrorTally['toJSON']>
+  /** Of a classifier: right answers of each label set. */
+  readonly labels?: Readonly<Record<string, { readonly right: number; readonly total: number }>>
+  readonly transcripts: readonly Transcribed[]
 }
 
-/** WER and CER of a model over a corpus by greedy decoding; refuses a corpus with an unreadable recording before it starts. */
+/** Figures of a model over a corpus: WER and CER by greedy decoding, or accuracy; refuses a corpus with an unreadable recording before it starts. */
 export const evaluate = async (settings: EvaluateSettings, { signal, onEvent }: JobContext): Promise<Evaluation> => {
-  const { model, vocabulary, audio } = await openReadyModel(settings.model, { onEvent })
+  const { model, vocabulary, audio } = await openReadyModel(settings.model, onEvent)
   const utterances = await readCorpus(settings.data)
-  requireTexts(utterances)
+  const task = taskOf(model.config, { model: settings.model, vocabulary, text: settings.text, fields: settings.labels })
+  task.check(utterances)
   await checkRecordings(utterances)
   const known = new Set(trainingData(model.config.cald))
   for (const manifest of new Set(utterances.map((utterance) => utterance.manifest))) {
@@ -42,20 +45,16 @@ export const evaluate = async (settings: EvaluateSettings, { signal, onEvent }: 
   return onDevice(settings, async (device) => {
     const inference = new Inference(device, model)
     const loader = new BatchLoader(audio)
-    const tally = new TranscriptTally()
-    const results: { id: string; reference: string; hypothesis: string }[] = []
+    const tally = task.tally()
+    let done = 0
     const started = performance.now()
     try {
       const batches = sortedBatches(utterances, settings.batchSeconds).map((indices) => indices.map((index) => utterances[index]!))
       for await (const { utterances: batch, audio: data, lengths } of loader.load(batches)) {
-        if (signal.aborted) throw new InterruptedError(`stopped after ${results.length} of ${utterances.length} utterances`)
-        const result = await inference.run({ data, shape: [batch.length, data.length / batch.length], lengths })
-        transcripts(result, vocabulary).forEach((hypothesis, b) => {
-          const reference = vocabulary.normalise(batch[b]!.text!, settings.text)
-          tally.add(reference, hypothesis)
-          results.push({ id: batch[b]!.id, reference, hypothesis })
-        })
-        onEvent({ kind: 'progress', stage: 'evaluate', done: results.length, total: utterances.length })
+        if (signal.aborted) throw new InterruptedError(`stopped after ${done} of ${utterances.length} utterances`)
+        tally.add(await inference.run({ data, shape: [batch.length, data.length / batch.length], lengths }), batch)
+        done += batch.length
+        onEvent({ kind: 'progress', stage: 'evaluate', done, total: utterances.length })
       }
     } finally {
       await loader.close()
@@ -66,12 +65,10 @@ export const evaluate = async (settings: EvaluateSettings, { signal, onEvent }: 
       model: settings.model,
       utterances: utterances.length,
       audioSeconds,
-      wer: tally.words.rate,
-      cer: tally.characters.rate,
+      ...tally.figures(),
       realTimeFactor: seconds / audioSeconds,
-      words: tally.words.toJSON(),
-      characters: tally.characters.toJSON(),
-      transcripts: results.sort((a, b) => (a.id < b.id ? -1 : 1)),
+      ...tally.counts(),
+      transcripts: tally.transcribed(),
     }
   })
 }

@@ -3,7 +3,9 @@ import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { openWorkshop, type Workshop } from '../cli/testing/command.ts'
 import type { GuidanceInput, JobEvent, TrainingInput } from '../contract/index.ts'
+import { openSafetensors } from '../checkpoint/index.ts'
 import { CheckpointError, InterruptedError, MissingFileError, UsageError } from '../errors.ts'
+import { openModel } from '../models/index.ts'
 import { convert, finetune, type TrainingSummary } from './index.ts'
 
 const training: TrainingInput = {
@@ -37,7 +39,7 @@ interface Run {
   readonly events: JobEvent[]
 }
 
-const run = async (name: string, guidance: GuidanceInput, { stopAfter = Infinity, resume = false, updates = 8 }: { stopAfter?: number; resume?: boolean | number; updates?: number } = {}): Promise<Run> => {
+const run = async (name: string, guidance: GuidanceInput, { stopAfter = Infinity, resume = false, updates = 8, more = {} }: { stopAfter?: number; resume?: boolean | number; updates?: number; more?: Partial<TrainingInput> } = {}): Promise<Run> => {
   const events: JobEvent[] = []
   const abort = new AbortController()
   const onEvent = (event: JobEvent): void => {
@@ -45,7 +47,7 @@ const run = async (name: string, guidance: GuidanceInput, { stopAfter = Infinity
     if (event.kind === 'update' && event.update === stopAfter) abort.abort()
   }
   const data = { train: [shop.manifest], dev: [shop.manifest], text }
-  const settings = { ...compute, ...data, teacher: join(teacherRun, 'last'), source: undefined, guidance, mixer, out: join(shop.folder, name), resume, training: { ...training, updates } }
+  const settings = { ...compute, ...data, teacher: join(teacherRun, 'last'), source: undefined, guidance, mixer, out: join(shop.folder, name), resume, training: { ...training, updates, ...more } }
   return { summary: await convert(settings, { signal: abort.signal, onEvent }), events }
 }
 
@@ -62,6 +64,29 @@ describe('waypoint guidance', () => {
       expect(cer).toBeGreaterThanOrEqual(0)
     }
     expect(of(whole, 'update').every(({ layerwise }) => layerwise! > 0)).toBe(true)
+  })
+
+  it('goes from snapshot to snapshot at the pace it is told', async () => {
+    const paced = await run('waypoint-paced', { guidance: 'waypoint', ...weights, waypointUpdates: 2 })
+    expect(of(paced, 'teacher').map(({ update, teacher }) => [update, teacher.split('/').at(-1)])).toEqual([[1, 'update-00000003'], [3, 'update-00000006']])
+  })
+
+  it('hears through each snapshot’s own frontend when that is not the frozen one of the student', async () => {
+    const own = join(shop.folder, 'own-frontend')
+    const data = { train: [shop.manifest], dev: [shop.manifest], text }
+    const silent = { signal: new AbortController().signal, onEvent: () => undefined }
+    await finetune({ ...compute, ...data, start: { model: shop.model }, out: own, resume: false, training: { ...training, freezeFrontend: false, waypointEvery: 3 } }, silent)
+    const firstUpdate = async (freezeFrontend: boolean): Promise<Extract<JobEvent, { kind: 'update' | 'teacher' }>[]> => {
+      const events: JobEvent[] = []
+      const settings = { ...compute, ...data, teacher: join(own, 'last'), source: undefined, guidance: { guidance: 'waypoint', ...weights } as const, mixer, out: join(shop.folder, `own-${freezeFrontend}`), resume: false }
+      await convert({ ...settings, training: { ...training, updates: 1, freezeFrontend } }, { ...silent, onEvent: (event) => events.push(event) })
+      return events.filter((event) => event.kind === 'update' || event.kind === 'teacher')
+    }
+    const [[fromFeatures, frozen], [fromAudio, trained]] = [await firstUpdate(true), await firstUpdate(false)]
+    if (frozen?.kind !== 'update' || trained?.kind !== 'update') throw new Error('expected an update')
+    expect(fromFeatures).toEqual(fromAudio)
+    expect(frozen.layerwise).toBeCloseTo(trained.layerwise!, 5)
+    expect(frozen.output).toBeCloseTo(trained.output!, 5)
   })
 
   it('refuses a folder without snapshots', async () => {
@@ -92,6 +117,33 @@ describe('hybrid guidance', () => {
   })
 })
 
+describe('the mixers’ phase', () => {
+  it('changes nothing but the mixers, lowers the share they miss, and leaves the rest to the joint phase', async () => {
+    const phase = await run('mixers', { guidance: 'target', ...weights }, { updates: 24, more: { mixerPhase: { updates: 22, learningRate: 3e-3 }, evaluateEvery: 2, keepCheckpoints: 20 } })
+    const updates = of(phase, 'update')
+    expect(updates.slice(0, 22).every(({ ctc, loss, layerwise }) => ctc === 0 && loss === layerwise)).toBe(true)
+    expect(updates[21]!.loss).toBeLessThan(0.8 * updates[0]!.loss)
+    expect(updates[22]!.ctc).toBeGreaterThan(0)
+    expect(updates[22]!.learningRate).toBe(0)
+    const parameters = async (update: number): Promise<Float32Array> => {
+      const file = await openSafetensors(join(shop.folder, 'mixers', 'checkpoints', `update-000000${String(update).padStart(2, '0')}`, 'state.safetensors'))
+      const values = await file.read('parameters')
+      await file.close()
+      return values
+    }
+    const { layout } = await openModel(join(shop.folder, 'mixers', 'last'))
+    const [before, after] = [await parameters(2), await parameters(22)]
+    for (const { name, offset, size } of layout.places) {
+      const same = before.subarray(offset, offset + size).every((value, i) => value === after[offset + i])
+      expect(same, name).toBe(!name.includes('_mamba.'))
+    }
+  })
+
+  it('must leave updates for the joint phase', async () => {
+    await expect(run('mixers-only', { guidance: 'target', ...weights }, { more: { mixerPhase: { updates: 8, learningRate: 1e-3 } } })).rejects.toThrow('--mixer-updates: expected fewer than all 8 updates, found 8')
+  })
+})
+
 describe('a run', () => {
   const finetuned = async (name: string, more: Partial<TrainingInput>): Promise<Run> => {
     const events: JobEvent[] = []
@@ -104,6 +156,29 @@ describe('a run', () => {
     // Nothing is learned at such a rate: the first evaluation stays the best.
     expect(of(patient, 'evaluation').map(({ update, best }) => [update, best])).toEqual([[2, true], [4, false], [6, false], [8, false]])
     expect(patient.summary.updates).toBe(8)
+  })
+
+  it('keeps an average of the weights, and resumes to its bits', async () => {
+    const each = { averageDecay: 0.6, updates: 5, evaluateEvery: 1, keepCheckpoints: 5 }
+    const whole = await finetuned('averaged', each)
+    const vectors = async (update: number): Promise<Record<'parameters' | 'averaged', Float32Array>> => {
+      const file = await openSafetensors(join(shop.folder, 'averaged', 'checkpoints', `update-0000000${update}`, 'state.safetensors'))
+      const [parameters, averaged] = [await file.read('parameters'), await file.read('averaged')]
+      await file.close()
+      return { parameters, averaged }
+    }
+    // The first update has a learning rate of zero, so all starts from its weights.
+    let expected = (await vectors(1)).parameters
+    for (const update of [2, 3, 4, 5]) {
+      const { parameters, averaged } = await vectors(update)
+      expected = expected.map((value, i) => value + (1 - Math.min(0.6, (1 + update) / (10 + update))) * (parameters[i]! - value))
+      expect(averaged.every((value, i) => Math.abs(value - expected[i]!) < 1e-6)).toBe(true)
+    }
+    const kept = await openModel(join(shop.folder, 'averaged', 'last'))
+    expect(kept.parameters).toEqual((await vectors(5)).averaged)
+    await rm(join(shop.folder, 'averaged', 'checkpoints', 'update-00000005'), { recursive: true })
+    const settings = { ...compute, start: { model: shop.model }, train: [shop.manifest], dev: [shop.manifest], text, out: join(shop.folder, 'averaged'), resume: true, training: { ...training, ...each } }
+    expect((await finetune(settings, { signal: new AbortController().signal, onEvent: () => undefined })).stateSha256).toBe(whole.summary.stateSha256)
   })
 
   it('keeps as many checkpoints as it was told', async () => {
@@ -155,7 +230,8 @@ describe('a damaged checkpoint', () => {
 })
 
 describe('every way of guiding', () => {
-  const ways: GuidanceInput[] = [
+  const ways: (GuidanceInput & { mixerPhase?: TrainingInput['mixerPhase'] })[] = [
+    { guidance: 'target', ...weights, mixerPhase: { updates: 4, learningRate: 1e-3 } },
     { guidance: 'unguided', ...weights },
     { guidance: 'target', ...weights },
     { guidance: 'trajectory', ...weights },
@@ -163,13 +239,14 @@ describe('every way of guiding', () => {
     { guidance: 'waypoint', ...weights },
     { guidance: 'hybrid', ...weights, switchUpdate: 4 },
   ]
-  it.each(ways)('resumes to the bits of a run that was never stopped: $guidance, teacher every $teacherEvery', async (guidance) => {
-    const name = `${guidance.guidance}-${guidance.teacherEvery ?? 1}`
-    const whole = await run(`${name}-whole`, guidance)
+  it.each(ways)('resumes to the bits of a run that was never stopped: $guidance, teacher every $teacherEvery, mixers alone first $mixerPhase', async ({ mixerPhase, ...guidance }) => {
+    const name = `${guidance.guidance}-${guidance.teacherEvery ?? 1}-${mixerPhase?.updates ?? 0}`
+    const more = mixerPhase === undefined ? {} : { mixerPhase }
+    const whole = await run(`${name}-whole`, guidance, { more })
     for (const stopAfter of [2, 3, 5]) {
       const stopped = `${name}-stopped-${stopAfter}`
-      await expect(run(stopped, guidance, { stopAfter })).rejects.toBeInstanceOf(InterruptedError)
-      const resumed = await run(stopped, guidance, { resume: true })
+      await expect(run(stopped, guidance, { stopAfter, more })).rejects.toBeInstanceOf(InterruptedError)
+      const resumed = await run(stopped, guidance, { resume: true, more })
       expect(resumed.summary.stateSha256).toBe(whole.summary.stateSha256)
       const [log, expected] = await Promise.all([stopped, `${name}-whole`].map(async (folder) => (await readFile(join(shop.folder, folder, 'metrics.jsonl'), 'utf8')).split('\n').filter((line) => line.includes('"teacher"'))))
       expect(log).toEqual(expected)

@@ -1,7 +1,8 @@
 import { readdir } from 'node:fs/promises'
 import { dirname, join, relative, resolve } from 'node:path'
-import { sha256OfWeights } from '../checkpoint/index.ts'
+import { sha256OfWeights, statedLicence } from '../checkpoint/index.ts'
 import { CaldError, UsageError } from '../errors.ts'
+import type { OpenedModel } from '../models/index.ts'
 
 /** What config.json records under `cald`. */
 type Lineage = Readonly<Record<string, unknown>> | undefined
@@ -39,3 +40,14 @@ export const trainingData = (cald: Lineage): string[] => {
 
 /** The manifests of a new model: its own and those of the models it starts from and learns from. */
 export const inherited = (own: readonly string[], ...ancestors: readonly Lineage[]): string[] => [...new Set([...own, ...ancestors.flatMap(trainingData)])]
+
+/** `ancestorLicences` of a model made from others: what their cards state, and what was known of their own ancestors; nothing when nothing is known. */
+export const licencesOf = async (...ancestors: readonly Pick<OpenedModel, 'folder' | 'config'>[]): Promise<{ ancestorLicences?: string[] }> => {
+  const known = new Set<string>()
+  for (const { folder, config: { cald } } of ancestors) {
+    const stated = await statedLicence(folder.path)
+    const recorded: unknown[] = Array.isArray(cald?.ancestorLicences) ? cald.ancestorLicences : []
+    for (const licence of [stated, ...recorded]) if (typeof licence === 'string') known.add(licence)
+  }
+  return known.size === 0 ? {} : { ancestorLicences: [...known] }
+}

@@ -20,7 +20,8 @@ const measure = async ({ model: path, duration, repeats, recording, ...compute }
     for (let i = 0; i <= repeats; i++) {
       const started = performance.now()
       const data = audio.normalise ? normaliseAudio(samples) : samples
-      transcripts(await inference.run({ data, shape: [1, data.length], lengths: Int32Array.of(data.length) }), vocabulary)
+      const result = await inference.run({ data, shape: [1, data.length], lengths: Int32Array.of(data.length) })
+      if (vocabulary !== undefined) transcripts(result, vocabulary)
       if (i > 0) latencies.push((performance.now() - started) / 1000)
     }
     await inference.dispose()

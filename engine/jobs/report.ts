@@ -1,6 +1,7 @@
 import { basename, dirname, join, resolve } from 'node:path'
 import { readJson, writeFileAtomic } from '../checkpoint/index.ts'
 import { OutputError, UsageError } from '../errors.ts'
+import { figuresOf } from '../evaluate/index.ts'
 import { readRun, reportPage, type Report, type ReportRow, type RunRecord } from '../report/index.ts'
 import { inspect } from './inspect.ts'
 import { stat } from 'node:fs/promises'
@@ -38,5 +39,5 @@ const rowOf = async ({ name, path, evaluations }: RunRecord): Promise<ReportRow>
   if (last === undefined) throw new UsageError(`${path}: expected a run that came to an evaluation, found none in metrics.jsonl`)
   const best = join(path, 'best')
   const parameters = (await readJson(join(best, 'config.json'))) === undefined ? undefined : (await inspect(best)).parameters
-  return { name, wer: last.wer, cer: last.cer, parameters, realTimeFactor: undefined, note: `update ${last.update}` }
+  return { name, ...figuresOf(last), parameters, realTimeFactor: undefined, note: `update ${last.update}` }
 }

@@ -1,7 +1,9 @@
 import { readdir } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import { readJson, writeFileAtomic } from '../checkpoint/index.ts'
+import type { Figures } from '../contract/index.ts'
 import { MissingFileError, messageOf } from '../errors.ts'
+import { figuresOf, isBetter } from '../evaluate/index.ts'
 import { metricsCsv, readRun } from '../report/index.ts'
 
 export interface RunsSettings {
@@ -19,9 +21,9 @@ export interface RunSummary {
   readonly updates: number
   /** Whether last/ was written: the run came to its end. */
   readonly finished: boolean
-  /** Fraction, at the best and at the newest evaluation; undefined before the first. */
-  readonly bestWer: number | undefined
-  readonly wer: number | undefined
+  /** At the best and at the newest evaluation; undefined before the first. */
+  readonly best: Figures | undefined
+  readonly last: Figures | undefined
 }
 
 const isRun = async (folder: string): Promise<boolean> => (await readJson(join(folder, 'run.json'))) !== undefined
@@ -45,7 +47,7 @@ export const runs = async ({ folder, csv }: RunsSettings): Promise<RunSummary[]>
   return Promise.all(
     records.map(async ({ path, settings, updates, evaluations }) => {
       const { guidance, settings: training } = settings as { guidance: { guidance: string } | null; settings: { updates: number } }
-      const rates = evaluations.map(({ wer }) => wer)
+      const figures = evaluations.map(figuresOf)
       return {
         name: basename(resolve(path)),
         path,
@@ -53,8 +55,8 @@ export const runs = async ({ folder, csv }: RunsSettings): Promise<RunSummary[]>
         update: updates.at(-1)?.update ?? 0,
         updates: training.updates,
         finished: (await readJson(join(path, 'last', 'config.json'))) !== undefined,
-        bestWer: rates.length === 0 ? undefined : Math.min(...rates),
-        wer: rates.at(-1),
+        best: figures.length === 0 ? undefined : figures.reduce((best, one) => (isBetter(one, best) ? one : best)),
+        last: figures.at(-1),
       }
     }),
   )

@@ -20,7 +20,7 @@ describe('StepProgress', () => {
     await steps.run(async ({ onEvent }) => {
       await wait()
       onEvent({ kind: 'progress', stage: 'frontend features', done: 1, total: 1 })
-      onEvent({ kind: 'update', update: 1, updates: 2, loss: 1, ctc: 1, learningRate: 1, gradientNorm: 1, audioSeconds: 1, audioSecondsPerSecond: 1, infeasible: 0, secondsLeft: 9 })
+      onEvent({ kind: 'update', update: 1, updates: 2, loss: 1, ctc: 1, learningRate: 1, gradientNorm: 1, audioSeconds: 1, audioSecondsPerSecond: 1, memoryBytes: 2 ** 30, infeasible: 0, secondsLeft: 9 })
     })
     const bars = events.filter((event): event is ProgressEvent => event.kind === 'progress')
     expect(bars.map(({ done }) => done)).toEqual([0, 2.5, 5, 7.5, 10, 10, 11.5, 25])

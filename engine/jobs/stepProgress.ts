@@ -1,4 +1,5 @@
 import type { JobEvent } from '../contract/index.ts'
+import { taskLossOf } from '../evaluate/index.ts'
 import type { JobContext } from './context.ts'
 
 /**
@@ -23,7 +24,7 @@ export class StepProgress {
     this.#show(`${this.#index + 1}/${this.#steps.length} ${name}`, 0)
     const onEvent = (event: JobEvent): void => {
       const stage = `${this.#index + 1}/${this.#steps.length} ${name}`
-      if (event.kind === 'update') this.#show(`${stage}, update ${event.update}/${event.updates}, CTC loss ${event.ctc.toFixed(2)}`, weight * (event.update / event.updates))
+      if (event.kind === 'update') this.#show(`${stage}, update ${event.update}/${event.updates}, loss ${taskLossOf(event).value.toFixed(2)}`, weight * (event.update / event.updates))
       else if (event.kind === 'progress') this.#show(`${stage}, ${event.stage} ${event.done}/${event.total}`, weight * shareOf(event))
       else if (event.kind === 'note') this.#context.onEvent(event)
     }

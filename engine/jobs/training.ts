@@ -1,15 +1,15 @@
 import { readdir } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import type { z } from 'zod'
-import { parsePreprocessor } from '../audio/index.ts'
-import { readJson, requireEmptyFolder, sha256OfFile, sha256OfWeights } from '../checkpoint/index.ts'
-import { guidanceSchema, trainingSchema, type GuidanceInput, type MixerSettings, type TextSettings, type TrainingInput, type TrainingSettings } from '../contract/index.ts'
-import { atSpeeds, checkRecordings, readCorpus, requireFit, requireTexts, Vocabulary, type Utterance } from '../datasets/index.ts'
-import { guidanceWays, studentFrom, train, type Resume, type Waypoint, type TrainingRequest, type TrainingResult } from '../distill/index.ts'
+import { requireEmptyFolder, sha256OfFile, sha256OfWeights } from '../checkpoint/index.ts'
+import { guidanceSchema, trainingSchema, type ClassificationHeadKind, type GuidanceInput, type MixerInput, type TextSettings, type TrainingInput, type TrainingSettings } from '../contract/index.ts'
+import { atSpeeds, checkRecordings, readCorpus, throughChannels, type Utterance } from '../datasets/index.ts'
+import { guidanceWays, studentFrom, taskOf, train, type Resume, type Task, type Waypoint, type TrainingRequest, type TrainingResult } from '../distill/index.ts'
 import { ConfigError, messageOf, MissingFileError, UsageError } from '../errors.ts'
-import { createModel, openModel, parseWav2Vec2Config, type ModelFiles, type NewHead, type SpeechModel } from '../models/index.ts'
-import { onDevice, openReadyModel, type ComputeSettings, type JobContext, type ReadyModel } from './context.ts'
-import { fromRun, inherited, recordedSource } from './lineage.ts'
+import { describeHead, headOf, openModel, sameHead, type OpenedModel } from '../models/index.ts'
+import { onDevice, openReadyModel, type ComputeSettings, type JobContext } from './context.ts'
+import { fromRun, inherited, licencesOf, recordedSource } from './lineage.ts'
+import { beginFrom, beginFromScratch, beginLike } from './start.ts'
 
 interface Common extends ComputeSettings {
   /** Manifests or corpus folders. */
@@ -19,15 +19,19 @@ interface Common extends ComputeSettings {
   /** Whether to go on from the newest checkpoint in `out`, or from that of which update. */
   readonly resume: Resume
   readonly text: TextSettings
+  /** Fields of the manifests that hold the label sets to classify by; by default a model's own task and names. */
+  readonly labels?: readonly string[] | undefined
   readonly training: TrainingInput
 }
 
 export interface FinetuneSettings extends Common {
   /**
-   * A checkpoint to go on from, or a config.json to start from scratch with. `vocabulary` is a vocab.json for what has none of its own: without it
-   * that of a headless checkpoint's folder, else the characters of the training transcripts.
+   * A checkpoint to go on from, or a config.json to start from scratch with. `vocabulary` is a vocab.json for a new CTC head: without it
+   * that of the checkpoint's folder, else the characters of the training transcripts.
    */
   readonly start: { readonly model: string; readonly vocabulary?: string | undefined } | { readonly config: string; readonly vocabulary: string | undefined }
+  /** With `labels`: the head of a new classifier. */
+  readonly head?: ClassificationHeadKind | undefined
 }
 
 export interface ConvertSettings extends Common {
@@ -36,7 +40,8 @@ export interface ConvertSettings extends Common {
   readonly guidance: GuidanceInput
   /** Folder of snapshots for waypoint guidance; default: `waypoints` beside the teacher. */
   readonly waypoints?: string | undefined
-  readonly mixer: MixerSettings
+  /** The shape of the student's mixers, whose weights are random; 'inherited': that of the attention they replace, with its weights. */
+  readonly mixer: MixerInput | 'inherited'
 }
 
 export interface TrainingSummary extends TrainingResult {
@@ -45,14 +50,22 @@ export interface TrainingSummary extends TrainingResult {
   readonly seconds: number
 }
 
-/** Both corpora, every transcript spelt and every recording opened, before anything is written. */
-const readCorpora = async (paths: Common, { speeds }: TrainingSettings): Promise<{ train: Utterance[]; dev: Utterance[]; sha256: string[] }> => {
+interface Corpora {
+  readonly train: readonly Utterance[]
+  readonly dev: readonly Utterance[]
+}
+
+const readCorpora = async ({ train, dev }: Pick<Common, 'train' | 'dev'>): Promise<Corpora> => {
   const readAll = async (of: readonly string[]): Promise<Utterance[]> => (await Promise.all(of.map(readCorpus))).flat()
-  const [train, dev] = [await readAll(paths.train), await readAll(paths.dev)]
-  requireTexts([...train, ...dev])
+  return { train: await readAll(train), dev: await readAll(dev) }
+}
+
+/** Both corpora with every transcript or label there and every recording opened, before anything is written. */
+const checked = async ({ train, dev }: Corpora, task: Task, { speeds, channels }: TrainingSettings): Promise<{ train: Utterance[]; dev: readonly Utterance[]; sha256: string[] }> => {
+  task.check([...train, ...dev])
   await checkRecordings([...train, ...dev])
   const manifests = [...new Set(train.map(({ manifest }) => manifest))]
-  return { train: atSpeeds(train, speeds), dev, sha256: await Promise.all(manifests.map(sha256OfFile)) }
+  return { train: throughChannels(atSpeeds(train, speeds), channels), dev, sha256: await Promise.all(manifests.map(sha256OfFile)) }
 }
 
 /** Settings with their defaults; UsageError says which one holds what. */
@@ -63,152 +76,92 @@ const parsed = <Schema extends z.ZodType>(schema: Schema, value: z.input<Schema>
   throw new UsageError(`${issue!.path.join('.')}: ${issue!.message}`)
 }
 
-const run = async (settings: Common, training: TrainingSettings, request: Omit<TrainingRequest, 'device' | 'settings' | 'text' | 'out' | 'resume'>, context: JobContext): Promise<TrainingSummary> => {
+const run = async (settings: Common, training: TrainingSettings, request: Omit<TrainingRequest, 'device' | 'settings' | 'out' | 'resume'>, context: JobContext): Promise<TrainingSummary> => {
   const started = performance.now()
-  const { out, resume, text } = settings
+  const { out, resume } = settings
   if (resume === false) await requireEmptyFolder(out)
-  const result = await onDevice(settings, (device) => train({ ...request, device, settings: training, text, out, resume }, context))
+  const result = await onDevice(settings, (device) => train({ ...request, device, settings: training, out, resume }, context))
   return { ...result, out, parameters: request.student.layout.size, seconds: (performance.now() - started) / 1000 }
 }
 
-const preprocessorFromScratch = {
-  feature_extractor_type: 'Wav2Vec2FeatureExtractor',
-  feature_size: 1,
-  sampling_rate: 16000,
-  padding_value: 0,
-  do_normalize: true,
-  return_attention_mask: true,
-}
-const tokenizerFromScratch = {
-  tokenizer_class: 'Wav2Vec2CTCTokenizer',
-  pad_token: '<pad>',
-  bos_token: '<s>',
-  eos_token: '</s>',
-  unk_token: '<unk>',
-  word_delimiter_token: '|',
-  do_lower_case: false,
-}
-
-/** The vocabulary of a vocab.json that was given, or of the training transcripts. */
-const newVocabulary = async (path: string | undefined, { text }: FinetuneSettings, corpus: readonly Utterance[]): Promise<Vocabulary> =>
-  path === undefined
-    ? Vocabulary.fromTexts(corpus.map((utterance) => utterance.text!), text.case === 'auto' ? 'keep' : text.case)
-    : Vocabulary.parse(await readJson(path), tokenizerFromScratch, path)
-
-/** A model of random weights for a config.json, with a vocabulary that was given or that the training transcripts spell. */
-const fromScratch = async (
-  { config: path, vocabulary: vocabularyPath }: { config: string; vocabulary: string | undefined },
-  settings: FinetuneSettings,
-  corpus: readonly Utterance[],
-): Promise<{ student: SpeechModel; vocabulary: Vocabulary; files: TrainingRequest['files'] }> => {
-  const raw = await readJson(path)
-  if (raw === undefined) throw new MissingFileError(`${path}: expected a config.json, found none`)
-  if (typeof raw !== 'object' || raw === null) throw new ConfigError(`${path}: expected a JSON object`)
-  const vocabulary = await newVocabulary(vocabularyPath, settings, corpus)
-  const config = parseWav2Vec2Config({ architectures: ['Wav2Vec2ForCTC'], vocab_size: vocabulary.size, pad_token_id: vocabulary.blank, ...raw }, path)
-  requireFit(vocabulary, config.vocab_size, vocabularyPath ?? 'the vocabulary of the transcripts')
-  if (config.pad_token_id !== vocabulary.blank) throw new ConfigError(`${path}: expected pad_token_id ${vocabulary.blank}, the vocabulary's, found ${config.pad_token_id}`)
-  return {
-    student: createModel(config, settings.training.seed),
-    vocabulary,
-    files: { preprocessor: preprocessorFromScratch, vocabulary: vocabulary.toJSON(), tokenizer: tokenizerFromScratch },
-  }
-}
-
-const headFor = (vocabulary: Vocabulary, tokenizer: unknown, seed: number): NewHead => ({
-  vocabSize: vocabulary.size,
-  padTokenId: vocabulary.blank,
-  seed,
-  vocabulary: vocabulary.toJSON(),
-  tokenizer,
-})
-
-/** The checkpoint to go on from; a body without a CTC head gets one for the vocabulary given, its own, or that of the transcripts. */
-const fromCheckpoint = async (
-  { model: path, vocabulary: given }: { model: string; vocabulary?: string | undefined },
-  settings: FinetuneSettings,
-  training: TrainingSettings,
-  { onEvent }: JobContext,
-): Promise<ReadyModel> => {
-  const newHead = async ({ vocabulary: own, tokenizer }: ModelFiles): Promise<NewHead> => {
-    if (given === undefined && own !== undefined) return headFor(Vocabulary.parse(own, tokenizer, `${path}/vocab.json`), tokenizer, training.seed)
-    const texts = given === undefined ? (await readCorpora(settings, training)).train : []
-    return headFor(await newVocabulary(given, settings, texts), tokenizerFromScratch, training.seed)
-  }
-  const ready = await openReadyModel(path, { newHead, onEvent })
-  if (given !== undefined && !ready.model.newHead) throw new UsageError(`--vocab: expected none with a checkpoint that has a CTC head and so a vocabulary, found ${given}`)
-  return ready
-}
-
-/** Fine-tunes a transformer (or a student) on CTC, from a checkpoint or from scratch. */
+/** Fine-tunes a transformer (or a student) on its task, from a checkpoint or from scratch. */
 export const finetune = async (settings: FinetuneSettings, context: JobContext): Promise<TrainingSummary> => {
-  const { start } = settings
+  const { start, labels, head, text } = settings
+  if (head !== undefined && labels === undefined) throw new UsageError('--head: expected with --labels, found no --labels')
   const training = parsed(trainingSchema, settings.training)
-  const opened = 'model' in start ? await fromCheckpoint(start, settings, training, context) : undefined
+  const opened = 'model' in start ? await openReadyModel(start.model, context.onEvent) : undefined
   if (settings.resume === false) await requireEmptyFolder(settings.out)
-  const corpora = await readCorpora(settings, training)
-  const { student, vocabulary, files } = opened === undefined ? await fromScratch(start as Extract<typeof start, { config: string }>, settings, corpora.train) : existing(opened)
-  const audio = opened?.audio ?? audioOf(files.preprocessor)
+  const corpora = await readCorpora(settings)
+  const wish = { labels, head, vocabulary: start.vocabulary, text, seed: training.seed }
+  const { student, vocabulary, files, audio } =
+    opened === undefined ? await beginFromScratch((start as Extract<typeof start, { config: string }>).config, wish, corpora.train) : await beginFrom(opened, wish, corpora.train, context.onEvent)
+  const task = taskOf(student.config, { model: 'model' in start ? start.model : start.config, vocabulary, text, fields: labels })
+  const data = await checked(corpora, task, training)
   const source = 'model' in start ? { source: fromRun(settings.out, start.model), sourceSha256: await sha256OfWeights(start.model) } : {}
-  const lineage = { ...source, trainingDataSha256: inherited(corpora.sha256, opened?.model.config.cald) }
-  return run(settings, training, { student, files, lineage, guidance: undefined, teacher: undefined, source: undefined, waypoints: [], vocabulary, audio, train: corpora.train, dev: corpora.dev }, context)
+  const licences = opened === undefined ? {} : await licencesOf(opened.model)
+  const lineage = { ...source, trainingDataSha256: inherited(data.sha256, opened?.model.config.cald), ...licences }
+  return run(settings, training, { student, files, lineage, guidance: undefined, teacher: undefined, source: undefined, waypoints: [], task, audio, train: data.train, dev: data.dev }, context)
 }
-
-const audioOf = (preprocessor: unknown): ReadyModel['audio'] => {
-  const { sampling_rate, do_normalize } = parsePreprocessor(preprocessor, 'preprocessor_config.json')
-  return { samplingRate: sampling_rate, normalise: do_normalize }
-}
-
-const existing = ({ model, vocabulary }: ReadyModel): { student: SpeechModel; vocabulary: Vocabulary; files: TrainingRequest['files'] } => ({ student: model, vocabulary, files: model.folder })
 
 /** The snapshots of a teacher's training, oldest first: in the folder named, else in that of the run that made the teacher. */
-const findWaypoints = async ({ teacher, waypoints }: ConvertSettings): Promise<Waypoint[]> => {
-  const folder = waypoints ?? join(dirname(resolve(teacher)), 'waypoints')
+const findWaypoints = async ({ waypoints }: ConvertSettings, model: OpenedModel): Promise<Waypoint[]> => {
+  const folder = waypoints ?? join(dirname(resolve(model.folder.path)), 'waypoints')
   const names = await readdir(folder).catch((error: unknown) => {
     throw new MissingFileError(`--waypoint-models: expected a folder of snapshots, ${folder}, found ${messageOf(error)}`)
   })
   return names
     .filter((name) => /^update-\d+$/.test(name))
     .sort()
-    .map((name) => ({ update: Number(name.slice('update-'.length)), path: join(folder, name), open: () => openModel(join(folder, name)) }))
+    .map((name) => ({ update: Number(name.slice('update-'.length)), path: join(folder, name), open: () => openLike(join(folder, name), model) }))
+}
+
+/** A snapshot with the teacher's head, else ConfigError. */
+const openLike = async (path: string, { config }: OpenedModel): Promise<OpenedModel> => {
+  const model = await openModel(path)
+  const [own, wanted] = [headOf(model.config), headOf(config)]
+  if (!sameHead(own, wanted)) throw new ConfigError(`${path}: expected ${describeHead(wanted)}, the teacher's, found ${describeHead(own)}`)
+  return model
 }
 
 /** Converts a transformer into a BiMamba2 student: attention layers are replaced, everything else kept and fine-tuned. */
 export const convert = async (settings: ConvertSettings, context: JobContext): Promise<TrainingSummary> => {
   const { onEvent } = context
-  const teacher = await openReadyModel(settings.teacher, { onEvent })
+  const teacher = await openReadyModel(settings.teacher, onEvent)
   if (settings.resume === false) await requireEmptyFolder(settings.out)
   const [training, guidance] = [parsed(trainingSchema, settings.training), parsed(guidanceSchema, settings.guidance)]
+  if (training.mixerPhase !== undefined && training.mixerPhase.updates >= training.updates) {
+    throw new UsageError(`--mixer-updates: expected fewer than all ${training.updates} updates, found ${training.mixerPhase.updates}`)
+  }
   const fromTeacher = guidanceWays[guidance.guidance].startsFrom === 'teacher'
-  const startPath = fromTeacher ? settings.teacher : settings.source ?? (await recordedSource(settings.teacher, teacher.model.config.cald))
-  const { tokenizer } = teacher.model.folder
-  const newHead = (): Promise<NewHead> => Promise.resolve(headFor(teacher.vocabulary, tokenizer, training.seed))
-  const start = fromTeacher ? teacher : await openReadyModel(startPath, { newHead, onEvent })
-  requireFit(start.vocabulary, teacher.vocabulary.size, `${startPath}/vocab.json`)
-  const student = studentFrom(start.model, settings.mixer, settings.training.seed)
-  const corpora = await readCorpora(settings, training)
+  const startPath = fromTeacher ? settings.teacher : settings.source ?? (await recordedSource(teacher.model.folder.path, teacher.model.config.cald))
+  const start = fromTeacher ? teacher : await openReadyModel(startPath, onEvent)
+  const task = taskOf(teacher.model.config, { model: settings.teacher, vocabulary: teacher.vocabulary, text: settings.text, fields: settings.labels })
+  const begun = beginLike(start, teacher, training.seed, onEvent)
+  const student = studentFrom(begun.student, settings.mixer, training.seed)
+  const data = await checked(await readCorpora(settings), task, training)
   const lineage = {
     teacher: fromRun(settings.out, settings.teacher),
     teacherSha256: await sha256OfWeights(settings.teacher),
     startSha256: await sha256OfWeights(startPath),
     guidance: guidance.guidance,
-    trainingDataSha256: inherited(corpora.sha256, teacher.model.config.cald, start.model.config.cald),
+    trainingDataSha256: inherited(data.sha256, teacher.model.config.cald, start.model.config.cald),
+    ...(await licencesOf(teacher.model, start.model)),
   }
   return run(
     settings,
     training,
     {
       student,
-      files: start.model.folder,
+      files: begun.files,
       lineage,
       guidance,
       teacher: teacher.model,
-      source: start.model,
-      waypoints: guidance.guidance === 'waypoint' ? await findWaypoints(settings) : [],
-      vocabulary: start.vocabulary,
-      audio: start.audio,
-      train: corpora.train,
-      dev: corpora.dev,
+      source: begun.student,
+      waypoints: guidance.guidance === 'waypoint' ? await findWaypoints(settings, teacher.model) : [],
+      task,
+      audio: begun.audio,
+      train: data.train,
+      dev: data.dev,
     },
     context,
   )

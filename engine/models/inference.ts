@@ -6,7 +6,8 @@ import { paddingTensors, validFramesTensor, type BatchFrames, type SpeechBatch }
 import { viewOf } from './layout.ts'
 import { stageScope, type SpeechModel } from './speechModel.ts'
 import { frameCount, type Wav2Vec2Config } from './wav2vec2/config.ts'
-import { encoderLayer, frontend, head, projection } from './wav2vec2/stages.ts'
+import { head } from './wav2vec2/heads.ts'
+import { encoderLayer, frontend, projection } from './wav2vec2/stages.ts'
 
 /** Inputs of nn's Padding for hidden states of the given lengths. */
 export const paddingInputs = (batch: Value['type']['shape'][0], time: Value['type']['shape'][0]): Padding => ({
@@ -32,16 +33,18 @@ interface InferenceOptions {
   /** Whether the N + 1 hidden states come out, as HF's output_hidden_states: the encoder's input, then each layer's output, the last one normed. */
   readonly hiddenStates?: boolean
   readonly groupStatistics?: GroupStatistics
+  /** What stands for the audio, [batch, samples], instead of an input `audio`. */
+  readonly audio?: Value
 }
 
 /** The whole model as one graph: parameters under their checkpoint names; outputs `logits`, and `hidden.0` to `hidden.N` if asked for. */
-export const inferenceGraph = (config: Wav2Vec2Config, { from, padded, hiddenStates = false, groupStatistics = 'valid' }: InferenceOptions): Graph => {
+export const inferenceGraph = (config: Wav2Vec2Config, { from, padded, hiddenStates = false, groupStatistics = 'valid', audio }: InferenceOptions): Graph => {
   const p = new Parameters()
   const [batch, samples] = [variable('batch'), variable('samples')]
   const ownStatistics = padded && groupStatistics === 'valid' && config.feat_extract_norm === 'group'
   const features =
     from === 'audio'
-      ? frontend(stageScope(p, 'frontend'), input('audio', [batch, samples]), config, ownStatistics ? validFramesInput(config, batch, samples) : undefined)
+      ? frontend(stageScope(p, 'frontend'), audio ?? input('audio', [batch, samples]), config, ownStatistics ? validFramesInput(config, batch, samples) : undefined)
       : input('features', [batch, variable('time'), config.conv_dim.at(-1)!])
   // From audio the number of frames follows from the samples; a padded batch brings it as the axis of its masks.
   const padding = padded ? paddingInputs(batch, features.type.shape[1]!) : undefined
@@ -54,7 +57,7 @@ export const inferenceGraph = (config: Wav2Vec2Config, { from, padded, hiddenSta
 }
 
 export interface InferenceResult extends BatchFrames {
-  /** [batch, frames, vocab_size]; rows past an utterance's length mean nothing. */
+  /** Of a CTC head [batch, frames, vocab_size], rows past an utterance's length mean nothing; of a classifier [batch, labels of all sets]. */
   readonly logits: Float32Array
   readonly hiddenStates: readonly Float32Array[]
 }

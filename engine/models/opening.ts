@@ -1,21 +1,14 @@
 import { openModelFolder, saveModelFolder, type ModelFolder, type TensorSource } from '../checkpoint/index.ts'
 import { CheckpointError } from '../errors.ts'
+import type { Precision } from '../onnx/index.ts'
+import { folderCard } from './card.ts'
 import { initialise } from './initialise.ts'
 import { viewOf, type ParameterLayout, type ParameterPlace } from './layout.ts'
 import { layoutOf, type SpeechModel } from './speechModel.ts'
 import { authorsConfig, authorsTokenizer } from './wav2vec2/authors.ts'
-import { parseWav2Vec2Config, studentModelType } from './wav2vec2/config.ts'
+import { parseEncoderConfig, requireHead, type Wav2Vec2Config } from './wav2vec2/config.ts'
+import { configWithHead, describeHead, headOf, labelSetsOf, unknownHead } from './wav2vec2/head.ts'
 import { canonicalNames, otherModule } from './wav2vec2/names.ts'
-
-/** A CTC head for a body that has none: one logit a token, initial weights drawn from the seed. */
-export interface NewHead {
-  readonly vocabSize: number
-  readonly padTokenId: number
-  readonly seed: number
-  /** vocab.json and tokenizer_config.json that the model then has. */
-  readonly vocabulary: unknown
-  readonly tokenizer: unknown
-}
 
 /** What a model folder holds beside the weights. */
 export interface ModelFiles {
@@ -27,54 +20,57 @@ export interface ModelFiles {
 /** A model folder that was opened: the model, and the folder's other files as they were. */
 export interface OpenedModel extends SpeechModel {
   readonly folder: ModelFiles & Pick<ModelFolder, 'path'>
-  /** Whether the checkpoint had no CTC head and got a new one. */
-  readonly newHead: boolean
-  /** Modules of the checkpoint that a CTC model has no place for. */
+  /** Modules of the checkpoint that the model has no place for. */
   readonly leftOut: readonly string[]
-  /** What a user should know of how it was read: what was made anew, what was left out. */
+  /** What a user should know of how it was read: what begins anew, what was left out. */
   readonly notes: readonly string[]
 }
 
-export interface OpenOptions {
-  /** Asked for a head only when the checkpoint has none; without it, that is an error. */
-  readonly newHead?: (folder: ModelFiles) => Promise<NewHead>
-}
-
 /**
- * Opens a checkpoint of the Wav2Vec2 family as a CTC model: HF's Wav2Vec2Model, ForPreTraining, ForCTC and ForSequenceClassification, the
- * authors' checkpoints, and converted students, in any of the formats of `openModelFolder`. Tensors go one by one into the flat vector.
+ * Opens a checkpoint of the Wav2Vec2 family: HF's, with one of the heads of wav2vec2/head.ts or without, the authors', and converted students, in
+ * any of the formats of `openModelFolder`. A head that it lacks, or that is not known here, is none. Tensors go one by one into the flat vector.
  */
-export const openModel = async (path: string, { newHead }: OpenOptions = {}): Promise<OpenedModel> => {
+export const openModel = async (path: string): Promise<OpenedModel> => {
   const folder = await openModelFolder(path)
-  const { tensors } = folder
+  const { tensors, preprocessor, vocabulary } = folder
   try {
     const names = canonicalNames(tensors.names(), tensors.path)
-    const headless = !names.has('lm_head.weight')
-    if (headless && newHead === undefined) throw new CheckpointError(`${tensors.path}: expected a CTC head (lm_head.weight), found a body without one: cald finetune gives it a new one`)
-    const [raw, where] = configOf(folder, names)
-    const files: ModelFiles = { preprocessor: folder.preprocessor, vocabulary: folder.vocabulary, tokenizer: folder.tokenizer ?? (folder.config === undefined ? authorsTokenizer : undefined) }
-    const head = headless ? await newHead!(files) : undefined
-    const config = parseWav2Vec2Config(head === undefined ? raw : withHead(raw, head), where)
+    const [config, unknown] = configOf(folder, names)
     const layout = layoutOf(config)
-    const plan = match(layout, names, tensors, headless)
+    const plan = match(layout, names, tensors)
     const parameters = new Float32Array(layout.size)
     for (const { place, stored } of plan.found) await tensors.readInto(stored, viewOf(parameters, place))
-    initialise(parameters, layout, plan.fresh, head?.seed ?? 0)
+    initialise(parameters, layout, plan.fresh, 0)
     const notes = [
-      ...(head === undefined ? [] : [`${path}: the checkpoint has no CTC head; a new one of ${head.vocabSize} outputs begins at random weights (seed ${head.seed})`]),
-      ...plan.fresh.filter(({ name }) => !isHead(name)).map(({ name }) => `${path}: the checkpoint has no ${name}; it begins at random values`),
-      ...(plan.leftOut.length === 0 ? [] : [`${path}: left out what a CTC model has no place for: ${plan.leftOut.join(', ')}`]),
+      ...(unknown === undefined ? [] : [`${path}: opened as an encoder alone: ${unknown}`]),
+      ...plan.fresh.map(({ name }) => `${path}: the checkpoint has no ${name}; it begins at random values`),
+      ...(plan.leftOut.length === 0 ? [] : [`${path}: left out what a model with ${describeHead(headOf(config))} has no place for: ${plan.leftOut.join(', ')}`]),
     ]
-    return { config, layout, parameters, folder: { path, ...files, ...(head === undefined ? {} : { vocabulary: head.vocabulary, tokenizer: head.tokenizer }) }, newHead: headless, leftOut: plan.leftOut, notes }
+    const tokenizer = folder.tokenizer ?? (folder.config === undefined ? authorsTokenizer : undefined)
+    return { config, layout, parameters, folder: { path: folder.path, preprocessor, vocabulary, tokenizer }, leftOut: plan.leftOut, notes }
   } finally {
     await tensors.close()
   }
 }
 
-const isHead = (name: string): boolean => name.startsWith('lm_head.')
+/**
+ * The configuration with the head that the checkpoint has, and what was said of a head that is not known here. Labels are config.json's to
+ * say; whether there is a CTC head the tensors say, since trainers copy the config.json of the body, and bodies have one without architectures.
+ */
+const configOf = (folder: ModelFolder, names: ReadonlyMap<string, string>): [Wav2Vec2Config, string | undefined] => {
+  const [raw, where] = rawConfigOf(folder, names)
+  const described = parseEncoderConfig(raw, where)
+  const unknown = unknownHead(described)
+  const known = unknown === undefined ? described : configWithHead(described, { kind: 'none' })
+  const own = headOf(known, where)
+  const kind = names.has('lm_head.weight') ? 'ctc' : 'none'
+  const config = own.kind === kind || labelSetsOf(own).length > 0 ? known : configWithHead(known, { kind })
+  requireHead(config, where)
+  return [config, kind === 'ctc' ? undefined : unknown]
+}
 
 /** The configuration as stored or, for an authors' checkpoint, as its hparams and tensors say; and the file to name in messages about it. */
-const configOf = ({ path, config, hparams, tensors }: ModelFolder, names: ReadonlyMap<string, string>): [unknown, string] => {
+const rawConfigOf = ({ path, config, hparams, tensors }: ModelFolder, names: ReadonlyMap<string, string>): [unknown, string] => {
   if (config !== undefined) return [config, `${path}/config.json`]
   const where = `${path}/hparams.json`
   const shapeOf = (name: string): readonly number[] | undefined => {
@@ -82,12 +78,6 @@ const configOf = ({ path, config, hparams, tensors }: ModelFolder, names: Readon
     return stored === undefined ? undefined : tensors.shape(stored)
   }
   return [authorsConfig(hparams, shapeOf, where), where]
-}
-
-const withHead = (raw: unknown, { vocabSize, padTokenId }: NewHead): unknown => {
-  if (typeof raw !== 'object' || raw === null) return raw
-  const student = 'model_type' in raw && raw.model_type === studentModelType
-  return { ...raw, architectures: [student ? 'CaldWav2Vec2BiMamba2ForCTC' : 'Wav2Vec2ForCTC'], vocab_size: vocabSize, pad_token_id: padTokenId }
 }
 
 /** Tensors that checkpoints may lack though HF's model has them (facebook/wav2vec2-base-960h does), or have though it does not use them. */
@@ -102,7 +92,7 @@ interface Plan {
 }
 
 /** Which tensor goes where. CheckpointError names one that is missing, misshapen, or not part of the model, before any memory is taken. */
-const match = (layout: ParameterLayout, names: ReadonlyMap<string, string>, tensors: TensorSource, headless: boolean): Plan => {
+const match = (layout: ParameterLayout, names: ReadonlyMap<string, string>, tensors: TensorSource): Plan => {
   const strangers = new Set(names.keys())
   const found: { place: ParameterPlace; stored: string }[] = []
   const fresh: ParameterPlace[] = []
@@ -112,7 +102,7 @@ const match = (layout: ParameterLayout, names: ReadonlyMap<string, string>, tens
     if (stored !== undefined) {
       requireShape(place, tensors.shape(stored), tensors.path)
       found.push({ place, stored })
-    } else if (optionalTensors.has(place.name) || (headless && isHead(place.name))) fresh.push(place)
+    } else if (optionalTensors.has(place.name)) fresh.push(place)
     else throw new CheckpointError(`${tensors.path}: expected tensor ${place.name} of shape [${place.shape.join(', ')}], found none`)
   }
   const leftOut = new Set<string>()
@@ -130,15 +120,17 @@ const requireShape = (place: ParameterPlace, found: readonly number[], path: str
   }
 }
 
-/** Writes a model folder that did not exist, or replaces one; complete or absent. */
-export const saveModel = (
-  path: string,
-  { config, layout, parameters }: SpeechModel,
-  { preprocessor, vocabulary, tokenizer }: ModelFiles,
-  { replace = false } = {},
-): Promise<void> =>
-  saveModelFolder(
-    path,
-    { config, preprocessor, vocabulary, tokenizer, tensors: layout.places.map((place) => ({ name: place.name, shape: place.shape, data: viewOf(parameters, place) })), metadata: { format: 'pt' } },
-    { replace },
-  )
+interface SaveOptions {
+  readonly replace?: boolean
+  /** Float type of the weights on disk. */
+  readonly precision?: Precision
+}
+
+/** Writes a model folder with its card that did not exist, or replaces one (a card that a person wrote stays); complete or absent. */
+export const saveModel = (path: string, model: SpeechModel, files: ModelFiles, { replace = false, precision = 'float32' }: SaveOptions = {}): Promise<void> => {
+  const { config, layout, parameters } = model
+  const { preprocessor, vocabulary, tokenizer } = files
+  const tensors = layout.places.map((place) => ({ name: place.name, shape: place.shape, data: viewOf(parameters, place) }))
+  const card = (weightsSha256: string): string => folderCard(model, files, { precision, weightsSha256 })
+  return saveModelFolder(path, { config, preprocessor, vocabulary, tokenizer, tensors, metadata: { format: 'pt' }, precision, card }, { replace })
+}

@@ -1,11 +1,13 @@
 import { input, variable, type Value } from '../ir/index.ts'
 import { noDropout, Parameters } from '../nn/index.ts'
 import { initialise } from './initialise.ts'
-import { layOut, type ParameterLayout } from './layout.ts'
+import { layOut, viewOf, type ParameterLayout } from './layout.ts'
 import type { Wav2Vec2Config } from './wav2vec2/config.ts'
-import { encoderLayer, frontend, head, projection } from './wav2vec2/stages.ts'
+import { configWithHead, headOf, sameHead, type Head } from './wav2vec2/head.ts'
+import { head } from './wav2vec2/heads.ts'
+import { encoderLayer, frontend, projection } from './wav2vec2/stages.ts'
 
-/** A CTC speech model: its configuration and all its parameters in one flat vector. */
+/** A speech model: its configuration and all its parameters in one flat vector. */
 export interface SpeechModel {
   readonly config: Wav2Vec2Config
   readonly layout: ParameterLayout
@@ -57,3 +59,35 @@ export const createModel = (config: Wav2Vec2Config, seed: number): SpeechModel =
   initialise(parameters, layout, layout.places, seed)
   return { config, layout, parameters }
 }
+
+/**
+ * A model of a configuration that takes every encoder parameter it can from `start`, and the rest from the seed. Heads are kept only
+ * where both configurations have the same one.
+ */
+export const carriedOver = (start: SpeechModel, config: Wav2Vec2Config, seed: number): SpeechModel => {
+  const layout = layoutOf(config)
+  const parameters = new Float32Array(layout.size)
+  const keepsHead = sameHead(headOf(start.config), headOf(config))
+  const known = new Map(start.layout.places.filter(({ name }) => keepsHead || name.startsWith(encoderPrefix)).map((place) => [place.name, place]))
+  const fresh = layout.places.filter((place) => {
+    const source = known.get(place.name)
+    if (source === undefined) return true
+    viewOf(parameters, place).set(viewOf(start.parameters, source))
+    return false
+  })
+  initialise(parameters, layout, fresh, seed)
+  return { config, layout, parameters }
+}
+
+/** The model with another head, whose values are drawn from the seed; the model itself when it has that head. */
+export const withHead = (model: SpeechModel, head: Head, seed: number): SpeechModel =>
+  sameHead(headOf(model.config), head) ? model : carriedOver(model, configWithHead(model.config, head), seed)
+
+/** The model's configuration with another record of where it came from; label sets, which describe the head, stay. */
+export const withLineage = <Model extends SpeechModel>(model: Model, lineage: Readonly<Record<string, unknown>>): Model => {
+  const labels = model.config.cald?.labels
+  return { ...model, config: { ...model.config, cald: { ...lineage, ...(labels === undefined ? {} : { labels }) } } }
+}
+
+/** Where all parameters but the head's live. */
+const encoderPrefix = 'wav2vec2.'

@@ -29,11 +29,10 @@ export const normalise = (x: Value, epsilon: number): Value => {
   return ir.layerNorm(x, ir.constant([1], shape), ir.constant([0], shape), epsilon)
 }
 
-/** RMS norm with weight, gated before the norm (Mamba2): (x·silu(gate)) / √(mean square + epsilon) · weight. */
-export const gatedRmsNorm = (p: Parameters, x: Value, gate: Value, epsilon: number): Value => {
-  const gated = ir.mul(x, ir.silu(gate))
-  const inverse = ir.reciprocal(ir.sqrt(ir.add(ir.meanLast(ir.square(gated)), ir.scalar(epsilon))))
-  return ir.mul(ir.mul(gated, inverse), p.get('weight', [widthOf(x)], ones, { decay: false }))
+/** RMS norm with weight over the last axis: x / √(mean square + epsilon) · weight. */
+export const rmsNorm = (p: Parameters, x: Value, epsilon: number): Value => {
+  const inverse = ir.reciprocal(ir.sqrt(ir.add(ir.meanLast(ir.square(x)), ir.scalar(epsilon))))
+  return ir.mul(ir.mul(x, inverse), p.get('weight', [widthOf(x)], ones, { decay: false }))
 }
 
 /** x: [batch, in, time] → [batch, out, time'], as torch.nn.Conv1d without padding. */

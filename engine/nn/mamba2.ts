@@ -1,7 +1,7 @@
 import * as ir from '../ir/index.ts'
 import type { Value } from '../ir/index.ts'
 import type { Padding } from './attention.ts'
-import { gatedRmsNorm, linear } from './layers.ts'
+import { linear, rmsNorm } from './layers.ts'
 import { ones, torchUniform, type Parameters } from './parameters.ts'
 
 /** Shape of a Mamba2 mixer; the inner width is expand · width, split into heads of headdim. */
@@ -11,6 +11,12 @@ export interface Mamba2Config {
   readonly dConv: number
   readonly headdim: number
   readonly ngroups: number
+  /** Behind the convolution; 'silu' in Mamba2. */
+  readonly convActivation?: 'silu' | 'none' | undefined
+  /** Of the scan's output by a projection z of the input; 'silu' in Mamba2. */
+  readonly gate?: 'silu' | 'none' | undefined
+  /** Before out_proj; 'rms' in Mamba2. */
+  readonly norm?: 'rms' | 'none' | undefined
 }
 
 const normEpsilon = 1e-5
@@ -18,23 +24,25 @@ const normEpsilon = 1e-5
 /**
  * The Mamba2 mixer (Dao & Gu 2024, section 7; x: [batch, time, width] → same), causal in time:
  * [z, x, B, C, Δ] = in_proj(x); x, B, C through a causal convolution and SiLU; S_t = exp(ΔA)·S_{t−1} + B_t (Δx)_tᵀ, y_t = C_tᵀ S_t + D·x_t;
- * out_proj(RMSNorm(y·silu(z))).
+ * out_proj(RMSNorm(y·silu(z))). Without a gate, in_proj has no rows for z.
  */
-export const mamba2 = (p: Parameters, x: Value, { expand, dState, dConv, headdim, ngroups }: Mamba2Config): Value => {
+export const mamba2 = (p: Parameters, x: Value, { expand, dState, dConv, headdim, ngroups, convActivation = 'silu', gate = 'silu', norm = 'rms' }: Mamba2Config): Value => {
   const [batch, time, width] = x.type.shape as [ir.Dim, ir.Dim, number]
   const inner = expand * width
   const heads = inner / headdim
   const stateWidth = ngroups * dState
   const convWidth = inner + 2 * stateWidth
 
-  const projected = linear(p.at('in_proj'), x, inner + convWidth + heads, { bias: false })
+  const gateWidth = gate === 'none' ? 0 : inner
+
+  const projected = linear(p.at('in_proj'), x, gateWidth + convWidth + heads, { bias: false })
   const part = (from: Value, start: number, length: number): Value => ir.slice(from, 2, start, start + length)
-  const gate = part(projected, 0, inner)
-  const step = part(projected, inner + convWidth, heads)
+  const step = part(projected, gateWidth + convWidth, heads)
 
   const conv = p.at('conv1d')
   const kernel = ir.reshape(conv.get('weight', [convWidth, 1, dConv], torchUniform(dConv)), [convWidth, dConv])
-  const convolved = ir.silu(ir.add(ir.causalConv(part(projected, inner, convWidth), kernel), conv.get('bias', [convWidth], torchUniform(dConv), { decay: false })))
+  const filtered = ir.add(ir.causalConv(part(projected, gateWidth, convWidth), kernel), conv.get('bias', [convWidth], torchUniform(dConv), { decay: false }))
+  const convolved = convActivation === 'none' ? filtered : ir.silu(filtered)
   const u = part(convolved, 0, inner)
   const b = part(convolved, inner, stateWidth)
   const c = part(convolved, inner + stateWidth, stateWidth)
@@ -48,7 +56,8 @@ export const mamba2 = (p: Parameters, x: Value, { expand, dState, dConv, headdim
   const y = ir.linearAttention(c, b, ir.reshape(v, [batch, time, inner]), ir.mul(delta, a), { heads, groups: ngroups })
   const skip = ir.mul(perHead(u), ir.reshape(p.get('D', [heads], ones, still), [heads, 1]))
   const mixed = ir.add(y, ir.reshape(skip, [batch, time, inner]))
-  return linear(p.at('out_proj'), gatedRmsNorm(p.at('norm'), mixed, gate, normEpsilon), width, { bias: false })
+  const gated = gate === 'none' ? mixed : ir.mul(mixed, ir.silu(part(projected, 0, inner)))
+  return linear(p.at('out_proj'), norm === 'none' ? gated : rmsNorm(p.at('norm'), gated, normEpsilon), width, { bias: false })
 }
 
 /** Two mixers, one in each direction; with `residualInside` their input is added to what they give. */

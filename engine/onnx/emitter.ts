@@ -1,5 +1,6 @@
-import { foldDim, formatShape, sameDim, subDims, variableName, type Dim, type Graph, type Shape } from '../ir/index.ts'
-import type { Attributes, OnnxNode, OnnxTensor, OnnxType } from './model.ts'
+import { largestFloat16, toFloat16 } from '../float16.ts'
+import { foldDim, formatShape, sameDim, subDims, variableName, type Dim, type Shape } from '../ir/index.ts'
+import { elementTypes, type Attributes, type OnnxNode, type OnnxTensor, type OnnxType } from './model.ts'
 
 /** Slice's ends and starts that mean "to the end" and, walking backwards, "past the first". */
 const farEnd = 0x7fffffffffffffffn
@@ -7,21 +8,29 @@ const farStart = -0x7fffffffffffffffn
 
 const encoders: { readonly [T in OnnxType]: (values: readonly (number | bigint)[]) => ArrayBufferView } = {
   float32: (values) => Float32Array.from(values, Number),
+  // A score that means "never" must stay finite: a row of nothing but infinities has no softmax.
+  float16: (values) => toFloat16(Float32Array.from(values, (value) => Math.min(Math.max(Number(value), -largestFloat16), largestFloat16))),
   int32: (values) => Int32Array.from(values, Number),
   int64: (values) => BigInt64Array.from(values, BigInt),
   bool: (values) => Uint8Array.from(values, Number),
+}
+
+/** An input of the model, whose axes bind the lengths. */
+interface LengthCarrier {
+  readonly name: string
+  readonly shape: Shape
 }
 
 /** Collects ONNX nodes and constants, and turns symbolic lengths into shape tensors. */
 export class Emitter {
   readonly nodes: OnnxNode[] = []
   readonly constants: OnnxTensor[] = []
-  readonly #graph: Graph
+  readonly #lengthCarriers: readonly LengthCarrier[]
   readonly #constantNames = new Map<string, string>()
   readonly #lengths = new Map<string, string>()
 
-  constructor(graph: Graph) {
-    this.#graph = graph
+  constructor(lengthCarriers: readonly LengthCarrier[]) {
+    this.#lengthCarriers = lengthCarriers
   }
 
   /** Adds a node and returns the name of its first output. */
@@ -40,6 +49,17 @@ export class Emitter {
     this.constants.push({ name, type, shape, data: new Uint8Array(view.buffer, view.byteOffset, view.byteLength) })
     this.#constantNames.set(key, name)
     return name
+  }
+
+  /** A tensor that the model keeps, under its own name. */
+  tensor(name: string, type: 'float32' | 'float16', shape: readonly number[], values: Float32Array): string {
+    const view = type === 'float32' ? values : toFloat16(values)
+    this.constants.push({ name, type, shape, data: new Uint8Array(view.buffer, view.byteOffset, view.byteLength) })
+    return name
+  }
+
+  cast(x: string, to: OnnxType): string {
+    return this.emit('Cast', [x], { to: { int: elementTypes[to] } })
   }
 
   int64s(...values: (number | bigint)[]): string {
@@ -99,10 +119,10 @@ export class Emitter {
   #variable(name: string): string {
     const known = this.#lengths.get(name)
     if (known !== undefined) return known
-    for (const { params, type } of this.#graph.inputs) {
-      const axis = type.shape.findIndex((dim) => variableName(dim) === name)
+    for (const { name: input, shape } of this.#lengthCarriers) {
+      const axis = shape.findIndex((dim) => variableName(dim) === name)
       if (axis < 0) continue
-      const length = this.emit('Shape', [params.name], { start: { int: axis }, end: { int: axis + 1 } })
+      const length = this.emit('Shape', [input], { start: { int: axis }, end: { int: axis + 1 } })
       this.#lengths.set(name, length)
       return length
     }

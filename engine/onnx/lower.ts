@@ -1,9 +1,10 @@
 import { addDims, convLength, evaluateShape, mulDims, subDims, variableName, type Conv1d, type Dim, type Graph, type Op, type Shape, type Value } from '../ir/index.ts'
 import { Emitter } from './emitter.ts'
 import type { OnnxModel, OnnxValueInfo } from './model.ts'
+import { precisionOf, type Precision } from './precision.ts'
 
-/** Emits ONNX nodes for one operation and returns the name of its result. */
-type LoweringRule<O extends Op> = (emitter: Emitter, value: Value<O>, inputs: readonly string[]) => string
+/** Emits ONNX nodes for one operation, of the given float type, and returns the name of its result. */
+type LoweringRule<O extends Op> = (emitter: Emitter, value: Value<O>, inputs: readonly string[], precision: Precision) => string
 
 const direct =
   <O extends Op>(type: string): LoweringRule<O> =>
@@ -61,10 +62,10 @@ const convolvedWeightGradient = (emitter: Emitter, x: string, gradient: string, 
 /** Every operation has a lowering; onnx.test.ts runs each against the float64 reference. */
 const loweringRules: { readonly [O in Op]: LoweringRule<O> } = {
   input: (_, { params }) => params.name,
-  constant: (emitter, { params, type }) => {
+  constant: (emitter, { params, type }, _, precision) => {
     const shape = evaluateShape(type.shape, {})
     const filled = params.values.length === 1 ? new Array<number>(shape.reduce((a, b) => a * b, 1)).fill(params.values[0]!) : params.values
-    return emitter.constant('float32', filled, shape)
+    return emitter.constant(precision, filled, shape)
   },
   neg: direct('Neg'),
   exp: direct('Exp'),
@@ -147,28 +148,102 @@ const loweringRules: { readonly [O in Op]: LoweringRule<O> } = {
     ),
 }
 
-const lowerNode = <O extends Op>(emitter: Emitter, value: Value<O>, inputs: readonly string[]): string => loweringRules[value.op](emitter, value, inputs)
+const lowerNode = <O extends Op>(emitter: Emitter, value: Value<O>, inputs: readonly string[], precision: Precision): string =>
+  loweringRules[value.op](emitter, value, inputs, precision)
+
+/** What a model takes, gives and keeps that its graph does not say. */
+export interface LoweringOptions {
+  readonly precision?: Precision
+  readonly metadata?: Readonly<Record<string, string>>
+  /** Inputs of the graph whose values the model keeps. */
+  readonly parameters?: ReadonlyMap<string, Float32Array>
+  /** Inputs of the graph that nodes compute, from other inputs. */
+  readonly computed?: Readonly<Record<string, (emitter: Emitter) => string>>
+  /** Inputs that the graph does not have, for `computed`; after the graph's. */
+  readonly extraInputs?: readonly OnnxValueInfo[]
+  /** Outputs that the graph does not have. */
+  readonly extraOutputs?: readonly { readonly info: OnnxValueInfo; readonly compute: (emitter: Emitter) => string }[]
+  /** Names of lengths that outputs have, by the key of their formula. */
+  readonly lengthNames?: Readonly<Record<string, string>>
+}
+
+/** Lowers a graph's values one by one, each in the float type where it is computed, with casts where two meet. */
+class Lowering {
+  readonly #emitter: Emitter
+  readonly #options: LoweringOptions
+  readonly #names = new Map<Value, Map<Precision, string>>()
+  readonly #precisions = new Map<Value, Precision | undefined>()
+
+  constructor(emitter: Emitter, options: LoweringOptions) {
+    this.#emitter = emitter
+    this.#options = options
+  }
+
+  /** Lowers a value whose inputs were settled; what may be computed anywhere waits until somebody wants it. */
+  settle(value: Value): void {
+    const precision = this.#options.precision === 'float16' ? precisionOf(value, (x) => this.#parameterOf(x) !== undefined, this.#precisions) : 'float32'
+    this.#precisions.set(value, precision)
+    if (precision !== undefined) this.name(value, precision)
+  }
+
+  name(value: Value, wanted: Precision): string {
+    const names = this.#names.get(value) ?? new Map<Precision, string>()
+    this.#names.set(value, names)
+    const home = value.type.dtype === 'float32' ? this.#homeOf(value, wanted) : 'float32'
+    if (!names.has(home)) names.set(home, this.#lower(value, home))
+    if (value.type.dtype !== 'float32') return names.get(home)!
+    if (!names.has(wanted)) names.set(wanted, this.#emitter.cast(names.get(home)!, wanted))
+    return names.get(wanted)!
+  }
+
+  /** Where a value is computed when it is wanted so; a parameter that is no mere vector is kept in the model's own type. */
+  #homeOf(value: Value, wanted: Precision): Precision {
+    const { precision = 'float32' } = this.#options
+    if (this.#parameterOf(value) !== undefined && value.type.shape.length > 1) return precision
+    return this.#precisions.get(value) ?? wanted
+  }
+
+  #lower(value: Value, precision: Precision): string {
+    const values = this.#parameterOf(value)
+    if (values !== undefined) return this.#emitter.tensor(this.#tensorName(value, precision), precision, evaluateShape(value.type.shape, {}), values)
+    const computed = value.op === 'input' ? this.#options.computed?.[(value as Value<'input'>).params.name] : undefined
+    if (computed !== undefined) return computed(this.#emitter)
+    return lowerNode(this.#emitter, value, value.inputs.map((x) => this.name(x, precision)), precision)
+  }
+
+  #parameterOf(value: Value): Float32Array | undefined {
+    return value.op === 'input' ? this.#options.parameters?.get((value as Value<'input'>).params.name) : undefined
+  }
+
+  /** A vector that is wanted in both types is kept in both. */
+  #tensorName(value: Value, precision: Precision): string {
+    const { name } = (value as Value<'input'>).params
+    return this.#names.get(value)!.size === 0 ? name : `${name}.${precision}`
+  }
+}
 
 /** The graph as an ONNX model; outputs carry the graph's output names. */
-export const lower = (graph: Graph, metadata: Readonly<Record<string, string>> = {}): OnnxModel => {
-  const emitter = new Emitter(graph)
-  const names = new Map<Value, string>()
-  for (const value of graph.nodes) names.set(value, lowerNode(emitter, value, value.inputs.map((x) => names.get(x)!)))
-  for (const [name, value] of Object.entries(graph.outputs)) {
-    emitter.nodes.push({ type: 'Identity', domain: '', inputs: [names.get(value)!], outputs: [name], attributes: {} })
-  }
+export const lower = (graph: Graph, options: LoweringOptions = {}): OnnxModel => {
+  const { metadata = {}, parameters, computed = {}, extraInputs = [], extraOutputs = [], lengthNames = {} } = options
+  const given = graph.inputs.filter(({ params: { name } }) => !(parameters?.has(name) ?? false) && !(name in computed))
+  const emitter = new Emitter(given.map(({ params, type }) => ({ name: params.name, shape: type.shape })))
+  const lowering = new Lowering(emitter, options)
+  for (const value of graph.nodes) lowering.settle(value)
+  const finish = (name: string, result: string): void => { emitter.nodes.push({ type: 'Identity', domain: '', inputs: [result], outputs: [name], attributes: {} }); }
+  for (const [name, value] of Object.entries(graph.outputs)) finish(name, lowering.name(value, 'float32'))
+  for (const { info, compute } of extraOutputs) finish(info.name, compute(emitter))
   return {
     name: graph.name,
     nodes: emitter.nodes,
     constants: emitter.constants,
-    inputs: graph.inputs.map((value) => valueInfo(value.params.name, value)),
-    outputs: Object.entries(graph.outputs).map(([name, value]) => valueInfo(name, value)),
+    inputs: [...given.map((value) => valueInfo(value.params.name, value, lengthNames)), ...extraInputs],
+    outputs: [...Object.entries(graph.outputs).map(([name, value]) => valueInfo(name, value, lengthNames)), ...extraOutputs.map(({ info }) => info)],
     metadata,
   }
 }
 
-const valueInfo = (name: string, { type }: Value): OnnxValueInfo => ({
+const valueInfo = (name: string, { type }: Value, lengthNames: Readonly<Record<string, string>>): OnnxValueInfo => ({
   name,
   type: type.dtype,
-  shape: type.shape.map((dim) => (typeof dim === 'number' ? dim : (variableName(dim) ?? dim.key))),
+  shape: type.shape.map((dim) => (typeof dim === 'number' ? dim : (lengthNames[dim.key] ?? variableName(dim) ?? dim.key))),
 })

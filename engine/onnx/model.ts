@@ -37,11 +37,12 @@ export interface OnnxValueInfo {
 }
 
 /** TensorProto.DataType. */
-const elementTypes = { float32: 1, int32: 6, int64: 7, bool: 9 } as const
+export const elementTypes = { float32: 1, int32: 6, int64: 7, bool: 9, float16: 10 } as const
 export type OnnxType = keyof typeof elementTypes
 
 const irVersion = 10
-const opset = 21
+/** Of the operators in ONNX's own domain. */
+export const opset = 21
 const contribOpset = 1
 
 const writeAttribute = (writer: ProtobufWriter, name: string, attribute: Attribute): void => {
@@ -78,8 +79,7 @@ const writeValueInfo = (writer: ProtobufWriter, { name, type, shape }: OnnxValue
   )
 }
 
-/** The model as the bytes of an .onnx file. */
-export const encodeModel = (model: OnnxModel): Uint8Array => {
+const write = (model: OnnxModel): ProtobufWriter => {
   const writer = new ProtobufWriter().int(1, irVersion).string(2, 'cald-studio')
   writer.message(7, (graph) => {
     for (const node of model.nodes) graph.message(1, (inner) => writeNode(inner, node))
@@ -90,5 +90,14 @@ export const encodeModel = (model: OnnxModel): Uint8Array => {
   })
   writer.message(8, (inner) => inner.string(1, '').int(2, opset)).message(8, (inner) => inner.string(1, 'com.microsoft').int(2, contribOpset))
   for (const [key, value] of Object.entries(model.metadata ?? {})) writer.message(14, (inner) => inner.string(1, key).string(2, value))
-  return writer.finish()
+  return writer
+}
+
+/** The model as the bytes of an .onnx file. */
+export const encodeModel = (model: OnnxModel): Uint8Array => write(model).finish()
+
+/** The bytes of an .onnx file in pieces, without a copy of the tensors. */
+export const encodePieces = (model: OnnxModel): { readonly pieces: readonly Uint8Array[]; readonly bytes: number } => {
+  const { pieces, length } = write(model)
+  return { pieces, bytes: length }
 }

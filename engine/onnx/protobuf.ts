@@ -1,6 +1,7 @@
 /** A writer of protocol buffer wire format (protobuf.dev/programming-guides/encoding): varints, 32-bit floats, length-delimited fields. */
 export class ProtobufWriter {
   readonly #parts: Uint8Array[] = []
+  #length = 0
 
   /** An int64 or enum field; negative numbers take ten bytes as the format wants. */
   int(field: number, value: number | bigint): this {
@@ -8,13 +9,11 @@ export class ProtobufWriter {
   }
 
   float(field: number, value: number): this {
-    this.#tag(field, 5).#parts.push(new Uint8Array(Float32Array.of(value).buffer))
-    return this
+    return this.#tag(field, 5).#append(new Uint8Array(Float32Array.of(value).buffer))
   }
 
   bytes(field: number, value: Uint8Array): this {
-    this.#tag(field, 2).#varint(BigInt(value.length)).#parts.push(value)
-    return this
+    return this.#tag(field, 2).#varint(BigInt(value.length)).#append(value)
   }
 
   string(field: number, value: string): this {
@@ -24,11 +23,23 @@ export class ProtobufWriter {
   message(field: number, write: (writer: ProtobufWriter) => unknown): this {
     const inner = new ProtobufWriter()
     write(inner)
-    return this.bytes(field, inner.finish())
+    this.#tag(field, 2).#varint(BigInt(inner.#length))
+    for (const part of inner.#parts) this.#append(part)
+    return this
+  }
+
+  /** Bytes written so far. */
+  get length(): number {
+    return this.#length
+  }
+
+  /** What was written, in order; long values are the arrays that were given, not copies. */
+  get pieces(): readonly Uint8Array[] {
+    return this.#parts
   }
 
   finish(): Uint8Array {
-    const result = new Uint8Array(this.#parts.reduce((length, part) => length + part.length, 0))
+    const result = new Uint8Array(this.#length)
     let offset = 0
     for (const part of this.#parts) {
       result.set(part, offset)
@@ -49,7 +60,12 @@ export class ProtobufWriter {
       rest >>= 7n
     }
     bytes.push(Number(rest))
-    this.#parts.push(Uint8Array.from(bytes))
+    return this.#append(Uint8Array.from(bytes))
+  }
+
+  #append(part: Uint8Array): this {
+    this.#parts.push(part)
+    this.#length += part.length
     return this
   }
 }

@@ -43,6 +43,7 @@ figcaption { margin-bottom: 0.5rem; }
 .chart { width: 100%; height: auto; display: block; font: 12px system-ui, sans-serif; }
 .chart text { fill: var(--faint); }
 .grid { stroke: var(--rule); stroke-width: 1; }
+.heat { fill: var(--s0); }
 .line { fill: none; stroke-width: 2; stroke-linejoin: round; }
 ${[0, 1, 2, 3, 4, 5].map((i) => `.series-${i} { stroke: var(--s${i}); } circle.series-${i} { fill: var(--s${i}); stroke: none; }`).join('\n')}
 .series-1 { stroke-dasharray: 7 3; } .series-2 { stroke-dasharray: 2 3; } .series-3 { stroke-dasharray: 9 3 2 3; } .series-4 { stroke-dasharray: 4 2; } .series-5 { stroke-dasharray: 12 4; }

@@ -3,7 +3,10 @@ import { describe, expect, it } from 'vitest'
 import { niceTicks, smoothed } from './chart.ts'
 import { metricsCsv, reportPage, type Report } from './index.ts'
 
-const update = (n: number, ctc: number) => ({ kind: 'update', update: n, updates: 3, loss: ctc, ctc, learningRate: 1e-3, gradientNorm: 1, audioSeconds: 1, audioSecondsPerSecond: 1, infeasible: 0, secondsLeft: 0 }) as const
+const update = (n: number, ctc: number) => ({ kind: 'update', update: n, updates: 3, loss: ctc, ctc, learningRate: 1e-3, gradientNorm: 1, audioSeconds: 1, audioSecondsPerSecond: 1, memoryBytes: 2 ** 30, infeasible: 0, secondsLeft: 0 }) as const
+
+/** The same of a classifier. */
+const classifying = (n: number, crossEntropy: number) => ({ kind: 'update', update: n, updates: 3, loss: crossEntropy, crossEntropy, learningRate: 1e-3, gradientNorm: 1, audioSeconds: 1, audioSecondsPerSecond: 1, memoryBytes: 2 ** 30, infeasible: 0, secondsLeft: 0 }) as const
 
 const report: Report = {
   title: 'Teacher & <student>',
@@ -55,12 +58,29 @@ describe('reportPage', () => {
   })
 })
 
+describe('reportPage of classifiers', () => {
+  it('has accuracy in the table, of each label set where there are several, and in the curves', () => {
+    const evaluation = { kind: 'evaluation', update: 3, accuracy: 0.625, accuracyOf: { scenario: 0.875, action: 0.75 }, best: true } as const
+    const html = reportPage({
+      ...report,
+      rows: [{ name: 'classifier', accuracy: 0.625, accuracyOf: { scenario: 0.875, action: 0.75 }, parameters: undefined, realTimeFactor: undefined }],
+      runs: [{ name: 'classifier', path: 'runs/classifier', settings: {}, updates: [classifying(1, 3), classifying(2, 2)], evaluations: [evaluation], transcripts: [] }],
+    })
+    expect(html).toContain(`<th scope="col">accuracy</th><th scope="col">scenario</th><th scope="col">action</th>`)
+    expect(html).toContain('<td>62.50 %</td><td>87.50 %</td><td>75.00 %</td>')
+    expect(html).toContain('Accuracy on the development data')
+    expect(html).toContain('Cross entropy per label, smoothed')
+    expect(html).not.toContain('WER')
+  })
+})
+
 describe('metricsCsv', () => {
   it('has a line an update, with layers and evaluations in their columns, and quotes what needs it', () => {
     const guided = { ...update(1, 3), layerwise: 2, output: 0.5, alignment: [4, 5] }
-    const [head, ...rows] = metricsCsv([{ ...report.runs[0]!, name: 'a "b", c' }, { ...report.runs[0]!, name: 'guided', updates: [guided], evaluations: [] }]).split('\r\n')
-    expect(head).toBe('run,update,loss,ctc,layerwise,output,alignment_0,alignment_1,learning_rate,gradient_norm,audio_seconds,audio_seconds_per_second,wer,cer')
-    expect(rows).toEqual(['"a ""b"", c",1,3,3,,,,,0.001,1,1,1,,', '"a ""b"", c",2,2,2,,,,,0.001,1,1,1,,', '"a ""b"", c",3,1,1,,,,,0.001,1,1,1,0.2,0.1', 'guided,1,3,3,2,0.5,4,5,0.001,1,1,1,,', ''])
+    const classifier = { ...report.runs[0]!, name: 'classifier', updates: [classifying(1, 2)], evaluations: [{ kind: 'evaluation', update: 1, accuracy: 0.75, accuracyOf: { speaker: 0.75 }, best: true }] } as const
+    const [head, ...rows] = metricsCsv([{ ...report.runs[0]!, name: 'a "b", c' }, { ...report.runs[0]!, name: 'guided', updates: [guided], evaluations: [] }, classifier]).split('\r\n')
+    expect(head).toBe('run,update,loss,ctc,cross_entropy,layerwise,output,alignment_0,alignment_1,learning_rate,gradient_norm,audio_seconds,audio_seconds_per_second,memory_bytes,wer,cer,accuracy')
+    expect(rows).toEqual(['"a ""b"", c",1,3,3,,,,,,0.001,1,1,1,1073741824,,,', '"a ""b"", c",2,2,2,,,,,,0.001,1,1,1,1073741824,,,', '"a ""b"", c",3,1,1,,,,,,0.001,1,1,1,1073741824,0.2,0.1,', 'guided,1,3,3,,2,0.5,4,5,0.001,1,1,1,1073741824,,,', 'classifier,1,2,,2,,,,,0.001,1,1,1,1073741824,,,0.75', ''])
   })
 })
 

@@ -1,15 +1,15 @@
+import type { Figures } from '../contract/index.ts'
 import type { Transcribed } from '../distill/index.ts'
-import { align, wordsOf, type AlignedPair, type LatencyFailure, type LatencyPoint } from '../evaluate/index.ts'
+import { align, decidingFigure, figureKinds, figureNames, taskLossOf, wordsOf, type AlignedPair, type FigureName, type LatencyFailure, type LatencyPoint } from '../evaluate/index.ts'
 import { lineChart, smoothed, type Series } from './chart.ts'
 import { mebibytes, percent } from './figures.ts'
+import { heatStrip } from './heatStrip.ts'
 import { escape, page } from './html.ts'
 import type { RunRecord } from './runRecord.ts'
 
 /** One line of the table: a model and what it was measured at. Fractions; absent figures were not measured. */
-export interface ReportRow {
+export interface ReportRow extends Figures {
   readonly name: string
-  readonly wer: number
-  readonly cer: number
   readonly parameters: number | undefined
   readonly realTimeFactor: number | undefined
   readonly note?: string
@@ -42,14 +42,17 @@ const table = (head: readonly string[], rows: readonly (readonly string[])[]): s
   `${rows.map((row) => `<tr>${row.map((cell) => `<td>${escape(cell)}</td>`).join('')}</tr>`).join('')}</tbody></table></div>`
 
 const modelTable = (rows: readonly ReportRow[]): string => {
+  const figures = figureNames.filter((figure) => rows.some((row) => row[figure] !== undefined))
+  const each = new Set(rows.flatMap(({ accuracyOf }) => Object.keys(accuracyOf ?? {})))
+  const sets = each.size > 1 ? [...each] : []
   const notes = rows.flatMap(({ name, note }) => (note === undefined ? [] : [`<p class="note">${escape(`${name}: ${note}`)}</p>`]))
   return (
     table(
-      ['model', 'WER', 'CER', 'parameters', 'real-time factor'],
-      rows.map(({ name, wer, cer, parameters, realTimeFactor }) => [
+      ['model', ...figures.map((figure) => figureKinds[figure].label), ...sets, 'parameters', 'real-time factor'],
+      rows.map(({ name, parameters, realTimeFactor, ...measured }) => [
         name,
-        percent(wer),
-        percent(cer),
+        ...figures.map((figure) => optional(measured[figure], percent)),
+        ...sets.map((set) => optional(measured.accuracyOf?.[set], percent)),
         optional(parameters, (value) => value.toLocaleString('en')),
         optional(realTimeFactor, (value) => value.toFixed(4)),
       ]),
@@ -77,18 +80,32 @@ const latencySection = (latency: Report['latency']): string => {
 
 const curves = (runs: readonly RunRecord[]): string => {
   if (runs.length === 0) return ''
-  const loss = runs.map(({ name, updates }): Series => ({ name, points: smoothed(updates.map((update) => [update.update, update.ctc] as const)) }))
+  const loss = runs.map(({ name, updates }): Series => ({ name, points: smoothed(updates.map((update) => [update.update, taskLossOf(update).value] as const)) }))
   const alignment = runs
     .filter(({ updates }) => updates.some((update) => update.layerwise !== undefined))
     .map(({ name, updates }): Series => ({ name, points: smoothed(updates.flatMap((update) => (update.layerwise === undefined ? [] : [[update.update, update.layerwise] as const]))) }))
-  const wer = runs.map(({ name, evaluations }): Series => ({ name, points: evaluations.map((evaluation) => [evaluation.update, 100 * evaluation.wer] as const) }))
+  const strips = runs.map(({ name, updates }) =>
+    heatStrip(
+      updates.flatMap(({ update, alignment: byLayer }) => (byLayer === undefined || byLayer.length === 0 ? [] : [[update, byLayer] as const])),
+      { title: `Alignment loss of each layer, ${name}`, x: 'update' },
+    ),
+  )
   return (
     '<h2>Training</h2>' +
-    lineChart(wer, { title: 'Word error rate on the development data', x: 'update', y: 'WER, %', marks: true }) +
-    lineChart(loss, { title: 'CTC loss per character, smoothed', x: 'update', y: 'CTC loss' }) +
-    (alignment.length === 0 ? '' : lineChart(alignment, { title: 'Weighted layerwise alignment loss, smoothed', x: 'update', y: 'layerwise loss' }))
+    decidingFigures(runs).map((figure) => lineChart(evaluationsOf(runs, figure), { title: `${sentence(figureKinds[figure].name)} on the development data`, x: 'update', y: `${figureKinds[figure].label}, %`, marks: true })).join('') +
+    lineChart(loss, { title: `${sentence([...new Set(runs.flatMap(({ updates }) => updates.slice(0, 1)).map((update) => taskLossOf(update).name))].join(' or '))}, smoothed`, x: 'update', y: 'loss' }) +
+    (alignment.length === 0 ? '' : lineChart(alignment, { title: 'Weighted layerwise alignment loss, smoothed', x: 'update', y: 'layerwise loss' })) +
+    strips.join('')
   )
 }
+
+/** The figures that decide which evaluation is better: one for each task among the runs. */
+const decidingFigures = (runs: readonly RunRecord[]): FigureName[] => [...new Set(runs.flatMap(({ evaluations }) => evaluations.slice(0, 1)).flatMap((evaluation) => decidingFigure(evaluation) ?? []))]
+
+const evaluationsOf = (runs: readonly RunRecord[], figure: FigureName): Series[] =>
+  runs.map(({ name, evaluations }) => ({ name, points: evaluations.flatMap((evaluation) => (evaluation[figure] === undefined ? [] : [[evaluation.update, 100 * evaluation[figure]] as const])) }))
+
+const sentence = (text: string): string => text.slice(0, 1).toUpperCase() + text.slice(1)
 
 const marked = (pair: AlignedPair): string => {
   switch (pair.kind) {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { gradients } from '../autodiff/index.ts'
-import { GraphError, RuntimeError, UsageError } from '../errors.ts'
+import { GraphError, OutOfMemoryError, RuntimeError, UsageError } from '../errors.ts'
 import { add, addDims, evaluateReference, graph, input, matmul, variable, type Dense, type Graph, type Op } from '../ir/index.ts'
 import { instantiate, operationCases, randomSequence } from '../ir/testing/operationCases.ts'
 import { bool, float32, int32, openDevice, type Device, type HostTensor } from './index.ts'
@@ -80,6 +80,14 @@ for (const name of ['cpu'] as const) {
       await expect(program.run({ a })).rejects.toThrow("graph fit: input 'b' expected float32[n, 2], got nothing")
       await expect(program.run({ a, b })).rejects.toThrow("graph fit: input 'b' expected float32[n, 2], got [2, 2]")
       await expect(program.run({ a })).rejects.toBeInstanceOf(GraphError)
+    })
+
+    it('says when there is no memory for a result', async () => {
+      const [n, m] = [variable('n'), variable('m')]
+      const program = await device.compile(graph('vast', { y: add(input('a', [n, 1]), input('b', [1, m])) }))
+      const lengths = 2 ** 23
+      const [a, b] = [await device.upload(float32(new Float32Array(lengths), [lengths, 1])), await device.upload(float32(new Float32Array(lengths), [1, lengths]))]
+      await expect(program.run({ a, b })).rejects.toBeInstanceOf(OutOfMemoryError)
     })
 
     it('refuses a program that was disposed of, and goes on after a failed run', async () => {

@@ -1,5 +1,5 @@
 import * as ort from 'onnxruntime-node'
-import { messageOf, RuntimeError } from '../errors.ts'
+import { messageOf, OutOfMemoryError, RuntimeError } from '../errors.ts'
 import { bindShapes, type DType, type Graph } from '../ir/index.ts'
 import { encodeModel, lower } from '../onnx/index.ts'
 import type { Device, DeviceTensor, HostTensor, Program, TensorData } from './device.ts'
@@ -43,7 +43,7 @@ class CpuProgram implements Program {
         const outputs = await this.#session.run(feeds)
         return Object.fromEntries(Object.entries(outputs).map(([name, tensor]) => [name, new CpuTensor(tensor)]))
       } catch (error) {
-        throw new RuntimeError(`graph ${this.graph.name}: ${messageOf(error)}`, { cause: error })
+        throw failure(this.graph, error)
       }
     })
   }
@@ -53,6 +53,14 @@ class CpuProgram implements Program {
     this.#disposed = true
     await this.#session.release()
   }
+}
+
+/** How ONNX Runtime, the C++ library and V8 say that there was no memory. */
+const outOfMemory = /failed to allocate|bad_alloc|bad allocation|allocation failed|out of memory/i
+
+const failure = (graph: Graph, error: unknown): RuntimeError => {
+  const message = messageOf(error)
+  return new (outOfMemory.test(message) ? OutOfMemoryError : RuntimeError)(`graph ${graph.name}: ${message}`, { cause: error })
 }
 
 const nativeOf = (tensor: DeviceTensor, graph: Graph): ort.Tensor => {

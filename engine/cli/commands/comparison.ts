@@ -1,8 +1,8 @@
 import type { Command } from 'commander'
 import { UsageError } from '../../errors.ts'
 import { benchmark, compare, demo, report, runs, type Benchmark, type Comparison, type DemoResult, type RunSummary } from '../../jobs/index.ts'
-import { mebibytes, percent } from '../../report/index.ts'
-import { count, countOrZero, positive, positives, textOf, withCompute, withText, type ComputeFlags, type TextFlags } from '../options.ts'
+import { figuresInWords, mebibytes, percent } from '../../report/index.ts'
+import { count, countOrZero, positive, positives, textOf, withCompute, withLabels, withText, type ComputeFlags, type LabelFlags, type TextFlags } from '../options.ts'
 import { present } from '../present.ts'
 
 /** Columns as wide as their widest cell; the first aligned left, the others right. */
@@ -25,22 +25,24 @@ const latencyInWords = ({ points, failures }: Benchmark, nameOf: (model: string)
 
 const signed = (fraction: number): string => `${fraction > 0 ? '+' : ''}${percent(fraction)}`
 
-const comparisonInWords = ({ models, utterances, wer, disagreements }: Comparison): string =>
-  [
-    table([['', 'WER', 'CER', 'real-time factor'], ...models.map(({ model, wer: own, cer, realTimeFactor }) => [model, percent(own), percent(cer), realTimeFactor.toFixed(4)])]),
-    `difference ${signed(wer.difference)} (${100 * wer.confidence} % interval ${signed(wer.low)} to ${signed(wer.high)}, paired bootstrap over ${utterances} utterances)`,
+const comparisonInWords = ({ models, utterances, disagreements, wer, accuracy }: Comparison): string => {
+  const { difference, confidence, low, high } = (wer ?? accuracy)!
+  return [
+    table([['', '', 'real-time factor'], ...models.map(({ model, realTimeFactor, ...figures }) => [model, figuresInWords(figures), realTimeFactor.toFixed(4)])]),
+    `difference ${signed(difference)} (${100 * confidence} % interval ${signed(low)} to ${signed(high)}, paired bootstrap over ${utterances} utterances)`,
     ...disagreements.flatMap(({ id, reference, hypotheses, errors }) => ['', id, `  said    ${reference}`, ...hypotheses.map((hypothesis, i) => `  ${i === 0 ? 'first ' : 'second'}  ${hypothesis} (${errors[i]} errors)`)]),
   ].join('\n')
+}
 
 const runsInWords = (all: readonly RunSummary[]): string =>
   table([
-    ['run', 'guidance', 'update', 'best WER', 'last WER', ''],
-    ...all.map(({ name, guidance, update, updates, finished, bestWer, wer }) => [
+    ['run', 'guidance', 'update', 'best', 'last', ''],
+    ...all.map(({ name, guidance, update, updates, finished, best, last }) => [
       name,
       guidance,
       `${update}/${updates}`,
-      bestWer === undefined ? '–' : percent(bestWer),
-      wer === undefined ? '–' : percent(wer),
+      best === undefined ? '–' : figuresInWords(best),
+      last === undefined ? '–' : figuresInWords(last),
       finished ? 'finished' : 'stopped or running',
     ]),
   ])
@@ -65,7 +67,7 @@ const demoInWords = ({ updates, models, unguided, latency, report: page, student
 export const addComparisonCommands = (program: Command): void => {
   withCompute(program.command('demo').description('convert a bundled model on this machine, unguided and guided, and show what it bought'))
     .option('--out <folder>', 'new folder for speech, runs and report', 'cald-demo')
-    .option('--updates <n>', 'updates of each conversion', count, 250)
+    .option('--updates <n>', 'updates of each conversion', count, 120)
     .option('--seed <n>', 'seed of everything random', countOrZero, 1)
     .action(async (flags: ComputeFlags & { out: string; updates: number; seed: number }) => {
       const { shortfalls } = await present(flags.json, (context) => demo(flags, context), demoInWords)
@@ -73,12 +75,12 @@ export const addComparisonCommands = (program: Command): void => {
       if (shortfalls.length > 0) process.exitCode = 1
     })
 
-  withText(withCompute(program.command('compare').description('compare two models on the same data: difference of their WER with its interval, and where they disagree')))
+  withLabels(withText(withCompute(program.command('compare').description('compare two models on the same data: difference of their WER or accuracy with its interval, and where they disagree'))))
     .requiredOption('--models <folders...>', 'the two models')
     .requiredOption('--data <manifest>', 'a JSONL manifest or a corpus folder')
     .option('--batch-seconds <s>', 'padded audio in one batch, in seconds', positive, 60)
     .option('--disagreements <n>', 'most utterances to list', countOrZero, 10)
-    .action(async ({ models: names, ...flags }: ComputeFlags & TextFlags & { models: string[]; data: string; batchSeconds: number; disagreements: number }) => {
+    .action(async ({ models: names, ...flags }: ComputeFlags & TextFlags & LabelFlags & { models: string[]; data: string; batchSeconds: number; disagreements: number }) => {
       const [first, second, ...others] = foldersOf(names)
       if (first === undefined || second === undefined || others.length > 0) throw new UsageError(`--models: expected two models, found ${names.join(' ')}`)
       await present(flags.json, (context) => compare({ ...flags, models: [first, second], text: textOf(flags) }, context), comparisonInWords)

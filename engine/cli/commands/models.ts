@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { evaluate, inspect, transcribe } from '../../jobs/index.ts'
-import { positive, textOf, withCompute, withText, type ComputeFlags, type TextFlags } from '../options.ts'
-import { percent } from '../../report/index.ts'
+import { positive, textOf, withCompute, withLabels, withText, type ComputeFlags, type LabelFlags, type TextFlags } from '../options.ts'
+import { figuresInWords } from '../../report/index.ts'
 import { present } from '../present.ts'
 
 /** What one model is, hears and how well. */
@@ -9,7 +9,7 @@ export const addModelCommands = (program: Command): void => {
   program
     .command('inspect')
     .description('say what a model folder holds, and check it')
-    .argument('<folder>', 'an HF model folder')
+    .argument('<folder>', 'an HF model folder, or a weights file in one')
     .option('--json', 'print one JSON object')
     .action(async (path: string, { json }: { json?: true }) => {
       await present(json, () => inspect(path), (summary) =>
@@ -19,17 +19,21 @@ export const addModelCommands = (program: Command): void => {
       )
     })
 
-  withText(withCompute(program.command('evaluate').description('measure WER, CER and real-time factor of a model')))
+  withLabels(withText(withCompute(program.command('evaluate').description('measure WER and CER, or accuracy, and real-time factor of a model'))))
     .requiredOption('--model <folder>', 'the model')
     .requiredOption('--data <manifest>', 'a JSONL manifest or a corpus folder')
     .option('--batch-seconds <s>', 'padded audio in one batch, in seconds', positive, 60)
-    .action(async (flags: ComputeFlags & TextFlags & { model: string; data: string; batchSeconds: number }) => {
+    .action(async (flags: ComputeFlags & TextFlags & LabelFlags & { model: string; data: string; batchSeconds: number }) => {
       await present(flags.json, (context) => evaluate({ ...flags, text: textOf(flags) }, context), (result) => {
-        const { words } = result
+        const { words, labels } = result
+        const counts = [
+          ...(words === undefined ? [] : [`${words.substitutions} substitutions, ${words.deletions} deletions, ${words.insertions} insertions of ${words.reference} words`]),
+          ...Object.entries(labels ?? {}).map(([name, { right, total }]) => `${name}: ${right} of ${total} right`),
+        ]
         return [
           `${result.utterances} utterances, ${(result.audioSeconds / 60).toFixed(1)} min`,
-          `WER ${percent(result.wer)} (${words.substitutions} substitutions, ${words.deletions} deletions, ${words.insertions} insertions of ${words.reference} words)`,
-          `CER ${percent(result.cer)}`,
+          figuresInWords(result),
+          ...counts,
           `real-time factor ${result.realTimeFactor.toFixed(3)}`,
         ].join('\n')
       })

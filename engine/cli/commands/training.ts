@@ -1,23 +1,25 @@
-import type { Command } from 'commander'
+import { Option, type Command } from 'commander'
+import { classificationHeadKinds, type ClassificationHeadKind } from '../../contract/index.ts'
 import { UsageError } from '../../errors.ts'
 import { convert, finetune, type TrainingSummary } from '../../jobs/index.ts'
-import { guidanceOf, mixerOf, textOf, trainingOf, withConversion, withTraining, type ConvertFlags, type TrainingFlags } from '../options.ts'
-import { percent } from '../../report/index.ts'
+import { guidanceOf, mixerOf, mixerPhaseOf, textOf, trainingOf, withConversion, withTraining, type ConvertFlags, type TrainingFlags } from '../options.ts'
+import { figuresInWords } from '../../report/index.ts'
 import { present } from '../present.ts'
 
 const trainingInWords = ({ updates, best, last, seconds, parameters }: TrainingSummary): string =>
   [
     `${updates} updates of ${parameters} parameters in ${(seconds / 60).toFixed(1)} min`,
-    `best: ${best.path}, update ${best.update}, dev WER ${percent(best.wer)}, CER ${percent(best.cer)}`,
-    `last: ${last.path}, dev WER ${percent(last.wer)}, CER ${percent(last.cer)}`,
+    `best: ${best.path}, update ${best.update}, dev ${figuresInWords(best)}`,
+    `last: ${last.path}, dev ${figuresInWords(last)}`,
   ].join('\n')
 
 export const addTrainingCommands = (program: Command): void => {
-  withTraining(program.command('finetune').description('train a transformer on CTC, from a checkpoint or from scratch'), { lr: 1e-4 })
+  withTraining(program.command('finetune').description('train a transformer, to recognise or with --labels to classify, from a checkpoint or from scratch'), { lr: 1e-4 })
     .option('--model <folder>', 'the checkpoint to go on from: a model folder, or a weights file in one')
     .option('--config <file>', 'a config.json to start from scratch with')
     .option('--vocab <file>', "a vocab.json for --config or a --model without a CTC head (default: the model's, else the characters of the training transcripts)")
-    .action(async (flags: TrainingFlags & { model?: string; config?: string; vocab?: string }) => {
+    .addOption(new Option('--head <kind>', "with --labels: HF's head (one label set) or the direct one (default: HF's for one set)").choices(classificationHeadKinds))
+    .action(async (flags: TrainingFlags & { head?: ClassificationHeadKind; model?: string; config?: string; vocab?: string }) => {
       const { model, config, vocab } = flags
       if ((model === undefined) === (config === undefined)) throw new UsageError('expected either --model or --config')
       const start = model === undefined ? { config: config!, vocabulary: vocab } : { model, vocabulary: vocab }
@@ -35,7 +37,7 @@ export const addTrainingCommands = (program: Command): void => {
             source: flags.source,
             resume: flags.resume ?? false,
             text: textOf(flags),
-            training: trainingOf(flags, true),
+            training: { ...trainingOf(flags, true), ...mixerPhaseOf(flags) },
             guidance: guidanceOf(flags),
             waypoints: flags.waypointModels,
             mixer: mixerOf(flags),

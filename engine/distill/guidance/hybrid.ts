@@ -1,5 +1,5 @@
 import { UsageError } from '../../errors.ts'
-import { FrozenTeacher, leaveNothing, type GuidanceWay } from './way.ts'
+import { FrozenTeacher, nothing, type GuidanceWay } from './way.ts'
 
 export const hybrid: GuidanceWay = {
   startsFrom: 'teacher',
@@ -11,11 +11,12 @@ export const hybrid: GuidanceWay = {
     const after = keepOutput ? outputWeight : 0
     return {
       enter: (update) => Promise.resolve(update === switchUpdate ? { teacher: after > 0 ? 'outputs only' : 'none', model: undefined } : undefined),
-      teach: ({ update }, batch, features) => {
-        if (update < switchUpdate) return teacher.teach(batch, features, { layerwiseWeight, outputWeight })
-        return after > 0 ? teacher.teach(batch, features, { layerwiseWeight: 0, outputWeight: after }) : Promise.resolve(undefined)
+      teach: ({ update }, microBatch, features) => {
+        if (update < switchUpdate) return teacher.teach(microBatch, features, { layerwiseWeight, outputWeight })
+        return after > 0 ? teacher.teach(microBatch, features, { layerwiseWeight: 0, outputWeight: after }) : Promise.resolve(undefined)
       },
-      leave: leaveNothing,
+      begin: nothing,
+      leave: nothing,
       state: {},
       dispose: () => teacher.dispose(),
     }

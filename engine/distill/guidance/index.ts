@@ -9,4 +9,4 @@ import type { GuidanceWay } from './way.ts'
 
 export const guidanceWays: { readonly [G in GuidanceName]: GuidanceWay } = { unguided, target, trajectory, waypoint, hybrid }
 
-export type { Classroom, Guide, GuidanceWay, Waypoint } from './way.ts'
+export { sameFrontend, type Classroom, type Guide, type GuidanceWay, type Waypoint } from './way.ts'

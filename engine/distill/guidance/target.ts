@@ -1,4 +1,4 @@
-import { FrozenTeacher, leaveNothing, type GuidanceWay } from './way.ts'
+import { FrozenTeacher, nothing, type GuidanceWay } from './way.ts'
 
 export const target: GuidanceWay = {
   startsFrom: 'teacher',
@@ -8,8 +8,9 @@ export const target: GuidanceWay = {
     const teacher = new FrozenTeacher(classroom, classroom.teacher!)
     return {
       enter: () => Promise.resolve(undefined),
-      teach: (_, batch, features) => teacher.teach(batch, features, { layerwiseWeight, outputWeight }),
-      leave: leaveNothing,
+      teach: (_, microBatch, features) => teacher.teach(microBatch, features, { layerwiseWeight, outputWeight }),
+      begin: nothing,
+      leave: nothing,
       state: {},
       dispose: () => teacher.dispose(),
     }

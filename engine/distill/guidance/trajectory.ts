@@ -7,14 +7,14 @@ import { accumulateGradient } from '../objective.ts'
 import { disposePass, forwardPass } from '../passes.ts'
 import { withRegularisation } from '../regularisation.ts'
 import { remembered, StageRunner } from '../runner.ts'
-import { requireSameFrontend, type GuidanceWay } from './way.ts'
+import { sameFrontend, type GuidanceWay } from './way.ts'
 
 export const trajectory: GuidanceWay = {
   startsFrom: 'source',
   when: 'Choose it when there is only a pretrained transformer: a copy of it is fine-tuned beside the student, which follows it all the way.',
   open: ({ device, guidance, training, student, source, stages, masks }) => {
     if (source === undefined) throw new UsageError('--source: expected a pretrained transformer for trajectory guidance, found none')
-    if (training.freezeFrontend) requireSameFrontend(student, source)
+    if (training.freezeFrontend && !sameFrontend(student, source)) throw new UsageError('--source: expected the model that the student starts from, found another frontend')
     const { layerwiseWeight, outputWeight, teacherEvery } = guidance
     const teacher = { ...source, config: withRegularisation(source.config, training), parameters: source.parameters.slice() }
     const learning = new StageRunner(device, teacher, { ...stages, training: true })
@@ -27,10 +27,10 @@ export const trajectory: GuidanceWay = {
     const learnsAt = (update: number): boolean => update % teacherEvery === 0
     return {
       enter: () => Promise.resolve(undefined),
-      teach: async (key, shared, sharedFeatures, normalisers) => {
+      teach: async (key, { batch: shared }, sharedFeatures, normalisers) => {
         const learns = learnsAt(key.update)
         const runner = learns ? learning : watching
-        const batch = { ...shared, masks: remembered(masks(key)) }
+        const batch = { ...shared, masks: remembered(shared.part?.(masks(key)) ?? masks(key)) }
         const own = batch.features === undefined ? await runner.frontend(batch.audio!) : undefined
         const pass = await forwardPass(device, runner, own ?? sharedFeatures, batch)
         return {
@@ -44,12 +44,14 @@ export const trajectory: GuidanceWay = {
           },
         }
       },
+      begin: () => {
+        gradient.fill(0)
+      },
       leave: (update) => {
         if (!learnsAt(update)) return
         const norm = gradientNorm([gradient])
         if (!Number.isFinite(norm)) throw new DivergedError(`update ${update + 1}: expected a finite gradient of the teacher that is trained beside the student, found ${norm}`)
         optimiser.step(teacher.parameters, gradient, { learningRate: learningRate(schedule, update), update: update / teacherEvery + 1, gradientScale: clipScale(norm, training.clipNorm), segments })
-        gradient.fill(0)
       },
       state: { teacherParameters: teacher.parameters, teacherFirstMoment: optimiser.state.firstMoment, teacherSecondMoment: optimiser.state.secondMoment },
       dispose: async () => {

@@ -1,8 +1,10 @@
 import type { GuidanceSettings, TrainingSettings } from '../../contract/index.ts'
-import { UsageError } from '../../errors.ts'
-import type { SpeechModel } from '../../models/index.ts'
-import type { Device, DeviceTensor } from '../../runtime/index.ts'
-import type { Lesson, Normalisers, TrainingBatch } from '../objective.ts'
+import type { LoadOptions } from '../../datasets/index.ts'
+import type { SpeechBatch, SpeechModel } from '../../models/index.ts'
+import { float32, type Device, type DeviceTensor } from '../../runtime/index.ts'
+import { FeatureStore } from '../features.ts'
+import type { MicroBatch } from '../microBatches.ts'
+import type { Lesson, Normalisers } from '../objective.ts'
 import { disposePass, forwardPass } from '../passes.ts'
 import { StageRunner, type MaskSource, type RandomKey } from '../runner.ts'
 import type { StageOptions } from '../stages.ts'
@@ -22,6 +24,7 @@ export interface Classroom {
   readonly device: Device
   readonly guidance: GuidanceSettings
   readonly training: TrainingSettings
+  readonly audio: LoadOptions
   readonly student: SpeechModel
   /** The fine-tuned transformer, and the pretrained one it comes from where the way needs it. */
   readonly teacher: SpeechModel | undefined
@@ -46,7 +49,9 @@ export interface Guide {
   /** Called before an update (0-based); where the teacher changes there, the new one. */
   readonly enter: (update: number) => Promise<TeacherChange | undefined>
   /** The lesson of a micro-batch, or none. `features` are the student's frontend's. */
-  readonly teach: (key: Pick<RandomKey, 'update' | 'microBatch'>, batch: TrainingBatch, features: DeviceTensor, normalisers: Normalisers) => Promise<OpenLesson | undefined>
+  readonly teach: (key: Pick<RandomKey, 'update' | 'microBatch'>, microBatch: MicroBatch, features: DeviceTensor, normalisers: Normalisers) => Promise<OpenLesson | undefined>
+  /** Called before the lessons of an update begin, the first time or again: what earlier attempts left is forgotten. */
+  readonly begin: () => void
   /** Called when the lessons of an update are over. */
   readonly leave: (update: number) => void
   /** Vectors that change while the student learns, by name; a checkpoint holds them. */
@@ -67,31 +72,32 @@ export interface OpenLesson extends Lesson {
   readonly close: () => Promise<void>
 }
 
-/** UsageError unless teacher and student may share the features of a frozen frontend. */
-export const requireSameFrontend = (student: SpeechModel, teacher: SpeechModel): void => {
+/** Whether two models make the same features of the same audio. */
+export const sameFrontend = (student: SpeechModel, teacher: SpeechModel): boolean => {
   const part = ({ layout, parameters }: SpeechModel): Float32Array => parameters.subarray(0, layout.stage('frontend').reduce((total, { size }) => total + size, 0))
   const [x, y] = [part(student), part(teacher)]
-  if (x.length === y.length && x.every((value, i) => value === y[i])) return
-  throw new UsageError('expected teacher and student to share a frozen frontend, found different ones (--train-frontend trains the student’s own)')
+  return x.length === y.length && x.every((value, i) => value === y[i])
 }
 
-/** For ways that do nothing when an update is over. */
-export const leaveNothing = (): void => undefined
+/** For ways that do nothing when an update begins or is over. */
+export const nothing = (): void => undefined
 
 /** A teacher whose parameters stay as they are. */
 export class FrozenTeacher {
   readonly #device: Device
   readonly #runner: StageRunner
+  /** Of its own frontend, where that is another than the student's frozen one. */
+  readonly #features: FeatureStore | undefined
 
-  constructor({ device, stages, student, training }: Classroom, teacher: SpeechModel) {
-    if (training.freezeFrontend) requireSameFrontend(student, teacher)
+  constructor({ device, stages, student, training, audio }: Classroom, teacher: SpeechModel) {
     this.#device = device
     this.#runner = new StageRunner(device, teacher, { ...stages, training: false })
+    if (training.freezeFrontend && !sameFrontend(student, teacher)) this.#features = new FeatureStore(device, this.#runner, audio, training.featureCacheBytes)
   }
 
-  /** Its pass in evaluation mode, over the student's features when their frontend is shared, else over the audio. */
-  async teach(batch: TrainingBatch, features: DeviceTensor, weights: Omit<Lesson, 'pass'>): Promise<OpenLesson> {
-    const own = batch.features === undefined ? await this.#runner.frontend(batch.audio!) : undefined
+  /** Its pass in evaluation mode, over the student's features when their frontend is shared, else over its own. */
+  async teach({ utterances, batch }: MicroBatch, features: DeviceTensor, weights: Omit<Lesson, 'pass'>): Promise<OpenLesson> {
+    const own = await this.#ownFeatures(utterances, batch.audio)
     const pass = await forwardPass(this.#device, this.#runner, own ?? features, batch)
     own?.dispose()
     return {
@@ -106,5 +112,12 @@ export class FrozenTeacher {
 
   dispose(): Promise<void> {
     return this.#runner.dispose()
+  }
+
+  async #ownFeatures(utterances: MicroBatch['utterances'], audio: SpeechBatch | undefined): Promise<DeviceTensor | undefined> {
+    if (audio !== undefined) return this.#runner.frontend(audio)
+    if (this.#features === undefined) return undefined
+    const { data, shape } = await this.#features.batch(utterances)
+    return this.#device.upload(float32(data, shape))
   }
 }

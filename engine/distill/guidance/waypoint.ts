@@ -1,8 +1,9 @@
 import { UsageError } from '../../errors.ts'
-import { FrozenTeacher, leaveNothing, type GuidanceWay, type Waypoint } from './way.ts'
+import { FrozenTeacher, nothing, type GuidanceWay, type Waypoint } from './way.ts'
 
-/** The next snapshot ahead of an update, or the last one behind them all. */
-export const waypointAhead = (waypoints: readonly Waypoint[], update: number): Waypoint => waypoints.find((waypoint) => waypoint.update > update) ?? waypoints.at(-1)!
+/** The next snapshot ahead of an update (0-based), or the last one behind them all; `pace`: updates from one to the next, where it is not the teacher's own. */
+export const waypointAhead = (waypoints: readonly Waypoint[], update: number, pace?: number): Waypoint =>
+  waypoints.find((waypoint, i) => (pace === undefined ? waypoint.update : (i + 1) * pace) > update) ?? waypoints.at(-1)!
 
 export const waypoint: GuidanceWay = {
   startsFrom: 'source',
@@ -10,19 +11,20 @@ export const waypoint: GuidanceWay = {
   open: (classroom) => {
     const { waypoints, guidance } = classroom
     if (waypoints.length === 0) throw new UsageError('--waypoint-models: expected snapshots of the teacher’s training (cald finetune --waypoints keeps them), found none')
-    const { layerwiseWeight, outputWeight } = guidance
+    const { layerwiseWeight, outputWeight, waypointUpdates } = guidance
     let current: { from: Waypoint; teacher: FrozenTeacher } | undefined
     return {
       enter: async (update) => {
-        const next = waypointAhead(waypoints, update)
+        const next = waypointAhead(waypoints, update, waypointUpdates)
         if (current?.from === next) return undefined
         await current?.teacher.dispose()
         const model = await next.open()
         current = { from: next, teacher: new FrozenTeacher(classroom, model) }
         return { teacher: next.path, model }
       },
-      teach: (_, batch, features) => current!.teacher.teach(batch, features, { layerwiseWeight, outputWeight }),
-      leave: leaveNothing,
+      teach: (_, microBatch, features) => current!.teacher.teach(microBatch, features, { layerwiseWeight, outputWeight }),
+      begin: nothing,
+      leave: nothing,
       state: {},
       dispose: async () => current?.teacher.dispose(),
     }

@@ -3,10 +3,10 @@ import type { SpeechModel } from '../../models/index.ts'
 import type { AdamWSegment } from './adamw.ts'
 import type { Schedule } from './schedule.ts'
 
-/** The learning rate's schedule as the settings describe it. */
-export const scheduleOf = ({ schedule, updates }: TrainingSettings): Schedule => {
+/** The learning rate's schedule as the settings describe it; it begins behind the mixers' phase. */
+export const scheduleOf = ({ schedule, updates, mixerPhase }: TrainingSettings): Schedule => {
   const { peak, warmupUpdates, decay, floor } = schedule
-  const left = Math.max(1, updates - warmupUpdates)
+  const left = Math.max(1, updates - warmupUpdates - (mixerPhase?.updates ?? 0))
   return { peak, warmupUpdates, decay: decay === 'none' ? { kind: 'none' } : { kind: decay, updates: schedule.decayUpdates ?? left, floor } }
 }
 

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { ConfigError } from '../../errors.ts'
 import type { BiMamba2Config } from '../../nn/index.ts'
+import { headOf } from './head.ts'
 
 /** model_type of a converted model: never `wav2vec2`, which transformers would open with attention of random weights. */
 export const studentModelType = 'cald_wav2vec2_bimamba2'
@@ -19,11 +20,15 @@ const mixerSchema = z.strictObject({
   ngroups: count,
   /** The mixer adds its input to its output (students of the authors that were trained so). */
   residualInside: z.boolean().optional(),
+  convActivation: z.enum(['silu', 'none']).optional(),
+  gate: z.enum(['silu', 'none']).optional(),
+  norm: z.enum(['rms', 'none']).optional(),
 })
 
 /** The keys of HF's Wav2Vec2Config that this engine reads, with HF's defaults; other keys travel along untouched. */
 const configSchema = z.looseObject({
   model_type: z.enum(['wav2vec2', studentModelType]),
+  architectures: z.array(z.string()).nullish(),
   vocab_size: z.int().positive().max(2 ** 20).default(32),
   pad_token_id: z.int().nonnegative().default(0),
   hidden_size: count.default(768),
@@ -56,8 +61,12 @@ const configSchema = z.looseObject({
   mask_feature_prob: probability.default(0),
   mask_feature_length: count.default(10),
   mask_feature_min_masks: z.int().nonnegative().default(0),
+  id2label: z.record(z.string(), z.string()).optional(),
+  classifier_proj_size: count.optional(),
+  use_weighted_layer_sum: z.boolean().optional(),
+  problem_type: z.string().nullish(),
   mixer: mixerSchema.optional(),
-  cald: z.looseObject({}).optional(),
+  cald: z.looseObject({ labels: z.record(z.string(), z.array(z.string())).optional() }).optional(),
 })
 
 export type Wav2Vec2Config = z.infer<typeof configSchema>
@@ -67,6 +76,20 @@ export type BiMamba2Mixer = BiMamba2Config & { readonly kind: 'biMamba2' }
 
 /** Reads a config.json; ConfigError says which key holds what, and what this version expects there. */
 export const parseWav2Vec2Config = (value: unknown, path: string): Wav2Vec2Config => {
+  const config = parseEncoderConfig(value, path)
+  requireHead(config, path)
+  return config
+}
+
+/** ConfigError unless this version has the head that a configuration describes. */
+export const requireHead = (config: Wav2Vec2Config, path: string): void => {
+  if (headOf(config, path).kind === 'ctc' && config.pad_token_id >= config.vocab_size) {
+    throw new ConfigError(`${path}: expected pad_token_id below vocab_size ${config.vocab_size}, found ${config.pad_token_id}`)
+  }
+}
+
+/** The same of all but the head, which may be one that this version does not have. */
+export const parseEncoderConfig = (value: unknown, path: string): Wav2Vec2Config => {
   const parsed = configSchema.safeParse(value)
   if (!parsed.success) {
     const [issue] = parsed.error.issues
@@ -85,7 +108,6 @@ export const parseWav2Vec2Config = (value: unknown, path: string): Wav2Vec2Confi
   if (config.hidden_size % config.num_conv_pos_embedding_groups !== 0) {
     complain(`expected num_conv_pos_embedding_groups to divide hidden_size ${config.hidden_size}, found ${config.num_conv_pos_embedding_groups}`)
   }
-  if (config.pad_token_id >= config.vocab_size) complain(`expected pad_token_id below vocab_size ${config.vocab_size}, found ${config.pad_token_id}`)
   if (config.model_type === 'wav2vec2') {
     if (config.hidden_size % config.num_attention_heads !== 0) complain(`expected num_attention_heads to divide hidden_size ${config.hidden_size}, found ${config.num_attention_heads}`)
     if (config.mixer !== undefined) complain(`expected no mixer in a config of model_type wav2vec2, found one`)

@@ -29,12 +29,12 @@ export const canonicalNames = (stored: readonly string[], path: string): Map<str
 }
 
 /**
- * Modules that other architectures of HF (ForPreTraining, ForSequenceClassification) and the authors' models have beside the body: a CTC
- * model has no place for them.
+ * Modules that other architectures of HF (ForPreTraining, ForSequenceClassification) and the authors' models have beside the body, and
+ * that a model with another head, or none, has no place for.
  */
 const otherModules = new Set(['quantizer', 'project_q', 'project_hid', 'projector', 'classifier', 'layer_weights', 'decoder', 'adaptor'])
 
-/** The module that a tensor belongs to, when it is one that CTC leaves out. */
+/** The module that a tensor belongs to, when it is one that may be left out. */
 export const otherModule = (canonical: string): string | undefined => {
   const module = canonical.split('.', 1)[0]!
   return otherModules.has(module) ? module : undefined

@@ -4,7 +4,7 @@ import { biMamba2, conv1d, instanceNorm, layerNorm, linear, positionalConv, self
 import type { Wav2Vec2Config } from './config.ts'
 
 /**
- * HF's Wav2Vec2ForCTC as stages: frontend, projection, encoder layers, head; with the group-norm frontend and post-norm encoder (base) or
+ * HF's Wav2Vec2 as stages: frontend, projection, encoder layers (the head is in heads.ts); with the group-norm frontend and post-norm encoder (base) or
  * the layer-norm frontend and stable layer norm (large-lv60, XLS-R), and any mix of the two. A stage's parameter scope is the module it
  * starts at, so joined names are HF's.
  */
@@ -81,36 +81,34 @@ export const projection = (p: Parameters, features: Value, config: Wav2Vec2Confi
 const hasMaskEmbedding = (config: Wav2Vec2Config): boolean => config.mask_time_prob > 0 || config.mask_feature_prob > 0
 
 /**
+ * What an encoder layer's mixer, attention or the student's, makes of the layer's input: [batch, time, hidden_size] → same, before its
+ * dropout and residual. Scope: as encoderLayer.
+ */
+export const mixerOutput = (p: Parameters, x: Value, config: Wav2Vec2Config, { dropout, padding }: StageContext): Value => {
+  const value = config.do_stable_layer_norm ? layerNorm(p.at('layer_norm'), x, config.layer_norm_eps) : x
+  return config.mixer === undefined
+    ? selfAttention(p.at('attention'), value, { heads: config.num_attention_heads, padding, dropout, dropoutProbability: config.attention_dropout, initial: normalInitial(config) })
+    : biMamba2(p.at('attention'), value, config.mixer, padding)
+}
+
+/**
  * One encoder layer, x: [batch, time, hidden_size] → same; its mixer is attention or the student's. The norms lie before mixer and
  * feed-forward (stable layer norm) or behind their residuals. Scope: wav2vec2.encoder.layers.{i}.
  */
-export const encoderLayer = (p: Parameters, x: Value, config: Wav2Vec2Config, { dropout, padding }: StageContext): Value => {
+export const encoderLayer = (p: Parameters, x: Value, config: Wav2Vec2Config, context: StageContext): Value => {
+  const { dropout } = context
   const weight = normalInitial(config)
   const norm = (name: string, value: Value): Value => layerNorm(p.at(name), value, config.layer_norm_eps)
-  const mix = (value: Value): Value => {
-    const mixed =
-      config.mixer === undefined
-        ? selfAttention(p.at('attention'), value, { heads: config.num_attention_heads, padding, dropout, dropoutProbability: config.attention_dropout, initial: weight })
-        : biMamba2(p.at('attention'), value, config.mixer, padding)
-    return dropout.apply('attention', mixed, config.hidden_dropout)
-  }
   const feedForward = (value: Value): Value => {
     const scope = p.at('feed_forward')
     const inner = ir.gelu(linear(scope.at('intermediate_dense'), value, config.intermediate_size, { weight }))
     const outer = linear(scope.at('output_dense'), dropout.apply('activation', inner, config.activation_dropout), config.hidden_size, { weight })
     return dropout.apply('feedForward', outer, config.hidden_dropout)
   }
+  const mixed = ir.add(x, dropout.apply('attention', mixerOutput(p, x, config, context), config.hidden_dropout))
   if (config.do_stable_layer_norm) {
-    const y = ir.add(x, mix(norm('layer_norm', x)))
-    return ir.add(y, feedForward(norm('final_layer_norm', y)))
+    return ir.add(mixed, feedForward(norm('final_layer_norm', mixed)))
   }
-  const y = norm('layer_norm', ir.add(x, mix(x)))
+  const y = norm('layer_norm', mixed)
   return norm('final_layer_norm', ir.add(y, feedForward(y)))
-}
-
-/** The final layer norm, where the model has one, and the CTC head: x: [batch, time, hidden_size] → last hidden state and logits [batch, time, vocab_size]. Scope: the model. */
-export const head = (p: Parameters, x: Value, config: Wav2Vec2Config, { dropout }: Pick<StageContext, 'dropout'>): { hidden: Value; logits: Value } => {
-  const hidden = config.do_stable_layer_norm ? layerNorm(p.at('wav2vec2.encoder.layer_norm'), x, config.layer_norm_eps) : x
-  const logits = linear(p.at('lm_head'), dropout.apply('final', hidden, config.final_dropout), config.vocab_size, { weight: normalInitial(config) })
-  return { hidden, logits }
 }

@@ -7,6 +7,12 @@ import type { Utterance } from './manifest.ts'
 export const atSpeeds = (utterances: readonly Utterance[], speeds: readonly number[]): Utterance[] =>
   speeds.flatMap((speed) => utterances.map((utterance) => (speed === 1 ? utterance : { ...utterance, id: `${utterance.id}@${speed}`, duration: utterance.duration / speed, speed })))
 
+/** Every utterance as it is, and through so many random channels (an equaliser and noise) of its own. */
+export const throughChannels = (utterances: readonly Utterance[], channels: number): Utterance[] => [
+  ...utterances,
+  ...Array.from({ length: channels }, (_, channel) => utterances.map((utterance) => ({ ...utterance, id: `${utterance.id}~${channel + 1}`, channel: channel + 1 }))).flat(),
+]
+
 /** Hz; keeps the resampler's filters few and short. A speed is exact to the nearest rate of this grid: within 0.7 % at 16 kHz. */
 const rateStep = 200
 

@@ -1,0 +1,64 @@
+import type { GuidanceInput, TrainingInput } from '../engine/contract/index.ts'
+import type { ConvertSettings } from '../engine/jobs/index.ts'
+
+/** One conversion of the study. */
+export interface Entry {
+  /** The row it counts for; entries of one name differ in their seed. */
+  readonly name: string
+  readonly seed: number
+  readonly guidance: GuidanceInput
+  readonly training: TrainingInput
+  readonly mixer: ConvertSettings['mixer']
+}
+
+/** Updates of every conversion. */
+export const updates = 400
+
+const weights = { layerwiseWeight: 3.75, outputWeight: 0.25 }
+const target: GuidanceInput = { guidance: 'target', ...weights }
+const unguided: GuidanceInput = { guidance: 'unguided', layerwiseWeight: 0, outputWeight: 0 }
+const random: ConvertSettings['mixer'] = { expand: 1, dState: 32, dConv: 4, headdim: 32, ngroups: 1 }
+const mixerPhase = { updates: updates / 4, learningRate: 3e-3 }
+
+interface Choice {
+  readonly seed?: number
+  readonly peak?: number
+  readonly mixer?: ConvertSettings['mixer']
+  readonly more?: Partial<TrainingInput>
+}
+
+/** The peaks that unguided conversions are given to choose from; the guided ones take the first. */
+export const peaks = [3e-3, 1e-3] as const
+
+const entry = (name: string, guidance: GuidanceInput, { seed = 1, peak = peaks[0], mixer = random, more = {} }: Choice = {}): Entry => ({
+  name,
+  seed,
+  guidance,
+  mixer,
+  training: {
+    updates,
+    batchSeconds: 30,
+    schedule: { peak, warmupUpdates: 40, decay: 'cosine', floor: peak / 100 },
+    weightDecay: 0.005,
+    clipNorm: 1,
+    freezeFrontend: true,
+    evaluateEvery: 50,
+    seed,
+    ...more,
+  },
+})
+
+/** Every conversion, those that the others are compared with first. All share data, data order by seed, updates, schedule and the frozen frontend they start with. */
+export const plan: readonly Entry[] = [
+  entry('target', target),
+  ...peaks.map((peak) => entry(`unguided, peak ${peak}`, unguided, { peak })),
+  ...[2, 3].flatMap((seed) => [entry('target', target, { seed }), ...peaks.map((peak) => entry(`unguided, peak ${peak}`, unguided, { seed, peak }))]),
+  entry('unguided, frontend trained', unguided, { more: { freezeFrontend: false } }),
+  entry('inherited mixers', target, { mixer: 'inherited' }),
+  entry('mixers alone first', target, { more: { mixerPhase } }),
+  entry('inherited mixers, alone first', target, { mixer: 'inherited', more: { mixerPhase } }),
+  entry('averaged weights', target, { more: { averageDecay: 0.95 } }),
+  entry('hybrid', { guidance: 'hybrid', ...weights, switchUpdate: updates / 2 }),
+  entry('waypoint', { guidance: 'waypoint', ...weights, waypointUpdates: updates / 10 }),
+  entry('trajectory', { guidance: 'trajectory', ...weights }),
+]

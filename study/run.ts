@@ -1,0 +1,79 @@
+/**
+ * Runs the conversions of the plan that study/results.json does not have yet, one after the other; interrupted, it goes on where it was.
+ *     npm run study -- --digits FOLDER [--waypoints FOLDER] [--only NAME]… [--out FOLDER] [--threads N]
+ */
+import { join } from 'node:path'
+import { Command } from 'commander'
+import { sha256OfFile, sha256OfWeights } from '../engine/checkpoint/index.ts'
+import { showProgress } from '../engine/cli/progress.ts'
+import { bundledModel } from '../engine/jobs/bundled.ts'
+import { convert, evaluate, type JobContext } from '../engine/jobs/index.ts'
+import { readRun } from '../engine/report/index.ts'
+import { plan, type Entry } from './plan.ts'
+import { isOf, readResults, writeResults, type Result, type Results } from './results.ts'
+
+interface Flags {
+  digits: string
+  waypoints?: string
+  only?: string[]
+  out: string
+  threads: number
+}
+
+const flags = new Command()
+  .requiredOption('--digits <folder>', 'the digits corpus: train.jsonl and dev.jsonl')
+  .option('--waypoints <folder>', 'snapshots of the teacher’s training (training/README.md)')
+  .option('--only <names...>', 'rows of the plan to run')
+  .option('--out <folder>', 'where the runs are kept', 'runs/study')
+  .option('--threads <n>', 'threads', Number, 2)
+  .parse()
+  .opts<Flags>()
+
+const abort = new AbortController()
+process.once('SIGINT', () => {
+  abort.abort()
+})
+const shown = showProgress(process.stderr)
+const context: JobContext = { signal: abort.signal, onEvent: shown.onEvent }
+const say = (line: string): void => {
+  shown.end()
+  process.stdout.write(`${line}\n`)
+}
+
+const [teacher, source] = [bundledModel('digits'), bundledModel('source')]
+const [train, dev] = [join(flags.digits, 'train.jsonl'), join(flags.digits, 'dev.jsonl')]
+const compute = { device: 'cpu', threads: flags.threads } as const
+const text = { case: 'auto', unknown: 'error' } as const
+
+const begin = async (): Promise<Results> => {
+  const { wer, cer } = await evaluate({ ...compute, model: teacher, data: dev, batchSeconds: 60, text }, context)
+  return {
+    teacher: { sha256: await sha256OfWeights(teacher), wer: wer!, cer: cer! },
+    source: { sha256: await sha256OfWeights(source) },
+    data: { train: await sha256OfFile(train), dev: await sha256OfFile(dev) },
+    results: [],
+  }
+}
+
+const run = async (entry: Entry): Promise<Result> => {
+  const out = join(flags.out, `${entry.name.replaceAll(/[^a-z0-9]+/g, '-')}-${entry.seed}`)
+  const settings = { ...compute, text, teacher, source, train: [train], dev: [dev], out, resume: true, waypoints: flags.waypoints }
+  const { seconds, stateSha256 } = await convert({ ...settings, guidance: entry.guidance, mixer: entry.mixer, training: entry.training }, context)
+  const { evaluations } = await readRun(out)
+  return { ...entry, evaluations: evaluations.map(({ update, wer, cer }) => ({ update, wer: wer!, cer: cer! })), seconds: Math.round(seconds), stateSha256 }
+}
+
+let results = (await readResults()) ?? (await begin())
+const now = await sha256OfWeights(teacher)
+if (results.teacher.sha256 !== now) results = await begin()
+const wanted = plan.filter(({ name, guidance }) => (flags.only?.includes(name) ?? true) && (guidance.guidance !== 'waypoint' || flags.waypoints !== undefined))
+for (const entry of wanted) {
+  if (results.results.some((result) => isOf(result, entry))) continue
+  say(`${entry.name}, seed ${entry.seed}`)
+  const result = await run(entry)
+  const { wer } = result.evaluations.at(-1)!
+  say(`${entry.name}, seed ${entry.seed}: WER ${(100 * wer).toFixed(2)} %, ${result.seconds} s`)
+  const order = (one: Result): number => plan.findIndex((planned) => isOf(one, planned))
+  results = { ...results, results: [...results.results, result].filter((one) => order(one) >= 0).sort((a, b) => order(a) - order(b)) }
+  await writeResults(results)
+}
