@@ -3,6 +3,7 @@ import type { ConvertSettings } from '../engine/jobs/index.ts'
 
 /** One conversion of the study. */
 export interface Entry {
+  readonly task: 'digits' | 'speakers'
   /** The row it counts for; entries of one name differ in their seed. */
   readonly name: string
   readonly seed: number
@@ -21,6 +22,7 @@ const random: ConvertSettings['mixer'] = { expand: 1, dState: 32, dConv: 4, head
 const mixerPhase = { updates: updates / 4, learningRate: 3e-3 }
 
 interface Choice {
+  readonly task?: Entry['task']
   readonly seed?: number
   readonly peak?: number
   readonly mixer?: ConvertSettings['mixer']
@@ -30,7 +32,8 @@ interface Choice {
 /** The peaks that unguided conversions are given to choose from; the guided ones take the first. */
 export const peaks = [3e-3, 1e-3] as const
 
-const entry = (name: string, guidance: GuidanceInput, { seed = 1, peak = peaks[0], mixer = random, more = {} }: Choice = {}): Entry => ({
+const entry = (name: string, guidance: GuidanceInput, { task = 'digits', seed = 1, peak = peaks[0], mixer = random, more = {} }: Choice = {}): Entry => ({
+  task,
   name,
   seed,
   guidance,
@@ -61,4 +64,20 @@ export const plan: readonly Entry[] = [
   entry('hybrid', { guidance: 'hybrid', ...weights, switchUpdate: updates / 2 }),
   entry('waypoint', { guidance: 'waypoint', ...weights, waypointUpdates: updates / 10 }),
   entry('trajectory', { guidance: 'trajectory', ...weights }),
+  ...[1, 2, 3].flatMap((seed) => [
+    entry('speakers, target', target, { task: 'speakers', seed, more: { evaluateEvery: 20 } }),
+    ...peaks.map((peak) => entry(`speakers, unguided, peak ${peak}`, unguided, { task: 'speakers', seed, peak, more: { evaluateEvery: 20 } })),
+  ]),
 ]
+
+/** How the teacher of the speakers is fine-tuned from `digits`, with a new head. */
+export const speakerTraining: TrainingInput = {
+  updates: 400,
+  batchSeconds: 30,
+  schedule: { peak: 2e-3, warmupUpdates: 40, decay: 'cosine', floor: 2e-5 },
+  weightDecay: 0.005,
+  clipNorm: 1,
+  freezeFrontend: true,
+  evaluateEvery: 20,
+  seed: 1,
+}

@@ -35,7 +35,7 @@ export interface TextFlags {
 export const withText = (command: Command): Command =>
   command
     .addOption(new Option('--text-case <case>', "case of transcripts; auto: the vocabulary's").choices(['auto', 'upper', 'lower', 'keep']).default('auto'))
-    .addOption(new Option('--unknown-characters <policy>', 'what becomes of a character outside the vocabulary').choices(['error', 'unk', 'drop']).default('error'))
+    .addOption(new Option('--unknown-characters <policy>', 'what becomes of a character outside the vocabulary in a training transcript (in a reference it counts as an error)').choices(['error', 'unk', 'drop']).default('error'))
 
 export const textOf = ({ textCase, unknownCharacters }: TextFlags): TextSettings => ({ case: textCase, unknown: unknownCharacters })
 

@@ -49,7 +49,7 @@ export const addModelCommands = (program: Command): void => {
       for (const result of results) {
         if (!('error' in result)) continue
         process.stderr.write(`cald: ${result.error}\n`)
-        process.exitCode = 1
+        process.exitCode = 2
       }
     })
 }
