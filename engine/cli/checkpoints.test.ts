@@ -52,6 +52,27 @@ describe('a pretrained body', () => {
     expect(stderr).toContain("has no head; the conversion starts with a new one, the teacher's: a CTC head (8 tokens)")
   })
 
+  it('learns to classify under a head for labels, and what classifies to recognise under one for a vocabulary', async () => {
+    const labelled = join(shop.folder, 'labelled.jsonl')
+    const lines = (await readFile(shop.manifest, 'utf8')).split('\n').map((line, i) => JSON.stringify({ ...(JSON.parse(line) as object), room: i % 2 === 0 ? 'big' : 'small' }))
+    await writeFile(labelled, lines.join('\n'))
+    const out = join(shop.folder, 'rooms')
+    const asRooms = ['finetune', '--model', body, '--labels', 'room', '--train', labelled, '--dev', labelled, '--steps', '1', '--json']
+    const rooms = await cald(...asRooms, '--out', out)
+    expect(rooms.code, rooms.stderr).toBe(0)
+    expect(rooms.stderr).toContain(`${body} has no head; training starts with a new one: a projector head for room (2 labels)`)
+    const vocabulary = join(shop.model, 'vocab.json')
+    const [letters, both] = await Promise.all([
+      cald('finetune', '--model', join(out, 'best'), '--vocab', vocabulary, '--out', `${out}-letters`, ...training()),
+      cald(...asRooms, '--vocab', vocabulary, '--out', `${out}-never`),
+    ])
+    expect(letters.code, letters.stderr).toBe(0)
+    expect(letters.stderr).toContain('has a projector head for room (2 labels); training starts with a new one: a CTC head (8 tokens)')
+    expect(JSON.parse(await readFile(join(`${out}-letters`, 'best', 'config.json'), 'utf8'))).toMatchObject({ vocab_size: 8, architectures: ['Wav2Vec2ForCTC'] })
+    expect(both.code).toBe(2)
+    expect(both.stderr).toContain('--vocab: expected with a model that recognises, found --labels')
+  })
+
   it('takes no other vocabulary than that of the head it has', async () => {
     const { code, stderr } = await cald('finetune', '--model', shop.model, '--vocab', join(shop.model, 'vocab.json'), '--out', join(shop.folder, 'never'), ...training())
     expect(code).toBe(2)

@@ -38,16 +38,15 @@ export interface BadModel {
 }
 
 /** A copy of the workshop's model for every way of being wrong, and a folder that is not there. */
-export const badModels = (shop: Workshop): Promise<BadModel[]> =>
-  Promise.all([
-    { what: 'no folder', folder: join(shop.folder, 'nowhere'), message: 'nowhere: expected a model folder' },
-    ...Object.entries(spoilers).map(async ([what, [spoil, message]]) => {
-      const folder = join(shop.folder, what.replaceAll(' ', '-'))
-      await cp(shop.model, folder, { recursive: true })
-      await spoil(folder, shop)
-      return { what, folder, message }
-    }),
-  ])
+export const badModels = async (shop: Workshop): Promise<BadModel[]> => {
+  const copies = Object.entries(spoilers).map(async ([what, [spoil, message]]) => {
+    const folder = join(shop.folder, what.replaceAll(' ', '-'))
+    await cp(shop.model, folder, { recursive: true })
+    await spoil(folder, shop)
+    return { what, folder, message }
+  })
+  return [{ what: 'no folder', folder: join(shop.folder, 'nowhere'), message: 'nowhere: expected a model folder' }, ...(await Promise.all(copies))]
+}
 
 export interface BadData {
   readonly what: string
