@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path'
 import { Command } from 'commander'
-import { sha256OfFile } from '../engine/checkpoint/index.ts'
+import { sha256OfFile, sha256OfWeights } from '../engine/checkpoint/index.ts'
 import { showProgress } from '../engine/cli/progress.ts'
 import { bundledModel } from '../engine/jobs/bundled.ts'
 import { convert, evaluate, finetune, type JobContext, type TrainingSummary } from '../engine/jobs/index.ts'
@@ -48,8 +48,8 @@ const text = { case: 'auto', unknown: 'error' } as const
 const begin = async (): Promise<Results> => {
   const { wer, cer } = await evaluate({ ...compute, model: teacher, data: dev, batchSeconds: 60, text }, context)
   return {
-    teacher: { sha256: await sha256OfFile(join(teacher, 'model.safetensors')), wer: wer!, cer: cer! },
-    source: { sha256: await sha256OfFile(join(source, 'model.safetensors')) },
+    teacher: { sha256: await sha256OfWeights(teacher), wer: wer!, cer: cer! },
+    source: { sha256: await sha256OfWeights(source) },
     data: { train: await sha256OfFile(train), dev: await sha256OfFile(dev) },
     results: [],
   }
@@ -76,7 +76,7 @@ const run = async (entry: Entry): Promise<Result> => {
 }
 
 let results = (await readResults()) ?? (await begin())
-const now = await sha256OfFile(join(teacher, 'model.safetensors'))
+const now = await sha256OfWeights(teacher)
 if (results.teacher.sha256 !== now) results = await begin()
 const wanted = plan.filter(({ name, guidance }) => (flags.only?.includes(name) ?? true) && (guidance.guidance !== 'waypoint' || flags.waypoints !== undefined))
 for (const entry of wanted) {

@@ -86,8 +86,7 @@ describe('a mixer that is switched on', () => {
     const switched = studentFrom(start, 'inherited', 1, { switched: true })
     expect(largestDifference(await outputs(switched), await outputs(studentFrom(start, 'inherited', 1)))).toBeLessThan(1e-6)
 
-    const { blend: _, ...whole } = inheritedMixer(config, true)
-    const mamba2 = studentFrom(start, whole, 1)
+    const mamba2 = studentFrom(start, { ...inheritedMixer(config, true), blend: false }, 1)
     for (const place of mamba2.layout.places) viewOf(mamba2.parameters, place).set(viewOf(switched.parameters, switched.layout.places.find(({ name }) => name === place.name)!))
     const goal = await outputs(mamba2)
     const distances: number[] = []

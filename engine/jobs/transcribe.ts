@@ -14,7 +14,7 @@ export type Transcript = { readonly recording: string; readonly text: string; re
 
 /** Transcribes recordings one by one; an unreadable one is reported in its place and the others go on. */
 export const transcribe = async (settings: TranscribeSettings, { signal, onEvent }: JobContext): Promise<Transcript[]> => {
-  const { model, vocabulary, audio } = await openReadyModel(settings.model)
+  const { model, vocabulary, audio } = await openReadyModel(settings.model, onEvent)
   if (vocabulary === undefined) throw new UsageError(`${settings.model}: expected a model that transcribes, with a CTC head, found ${describeHead(headOf(model.config))}`)
   return onDevice(settings, async (device) => {
     const inference = new Inference(device, model)

@@ -65,14 +65,18 @@ export const mamba2 = (p: Parameters, x: Value, { expand, dState, dConv, headdim
   return linear(p.at('out_proj'), normed, width, { bias: false })
 }
 
+/** Two mixers, one in each direction; with `residualInside` their input is added to what they give. */
+export type BiMamba2Config = Mamba2Config & { readonly residualInside?: boolean | undefined }
+
 /**
- * fw_mamba(x) + rev(bw_mamba(rev(x))), zero on padding. Reversal stays inside each utterance, so padding trails in both scans
+ * fw_mamba(x) + rev(bw_mamba(rev(x))), and x itself with `residualInside`; zero on padding. Reversal stays inside each utterance, so padding trails in both scans
  * and reaches no valid frame.
  */
-export const biMamba2 = (p: Parameters, x: Value, config: Mamba2Config, padding: Padding | undefined): Value => {
+export const biMamba2 = (p: Parameters, x: Value, config: BiMamba2Config, padding: Padding | undefined): Value => {
   const [batch, time] = x.type.shape as [ir.Dim, ir.Dim]
   const reversed = (value: Value): Value =>
     padding === undefined ? ir.reverse(value, 1) : ir.reshape(ir.permuteRows(ir.asRows(value), padding.reversal), value.type.shape)
-  const mixed = ir.add(mamba2(p.at('fw_mamba'), x, config), reversed(mamba2(p.at('bw_mamba'), reversed(x), config)))
+  const both = ir.add(mamba2(p.at('fw_mamba'), x, config), reversed(mamba2(p.at('bw_mamba'), reversed(x), config)))
+  const mixed = config.residualInside === true ? ir.add(x, both) : both
   return padding === undefined ? mixed : ir.select(ir.reshape(padding.valid, [batch, time, 1]), mixed, ir.scalar(0))
 }

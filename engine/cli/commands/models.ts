@@ -9,7 +9,7 @@ export const addModelCommands = (program: Command): void => {
   program
     .command('inspect')
     .description('say what a model folder holds, and check it')
-    .argument('<folder>', 'an HF model folder')
+    .argument('<folder>', 'an HF model folder, or a weights file in one')
     .option('--json', 'print one JSON object')
     .action(async (path: string, { json }: { json?: true }) => {
       await present(json, () => inspect(path), (summary) =>

@@ -15,14 +15,14 @@ const trainingInWords = ({ updates, best, last, seconds, parameters }: TrainingS
 
 export const addTrainingCommands = (program: Command): void => {
   withTraining(program.command('finetune').description('train a transformer, to recognise or with --labels to classify, from a checkpoint or from scratch'), { lr: 1e-4 })
-    .option('--model <folder>', 'the checkpoint to go on from')
+    .option('--model <folder>', 'the checkpoint to go on from: a model folder, or a weights file in one')
     .option('--config <file>', 'a config.json to start from scratch with')
-    .option('--vocab <file>', 'a vocab.json for --config (default: the characters of the training transcripts)')
+    .option('--vocab <file>', "a vocab.json for --config or a --model without a CTC head (default: the model's, else the characters of the training transcripts)")
     .addOption(new Option('--head <kind>', "with --labels: HF's head (one label set) or the direct one (default: HF's for one set)").choices(classificationHeadKinds))
     .action(async (flags: TrainingFlags & { head?: ClassificationHeadKind; model?: string; config?: string; vocab?: string }) => {
       const { model, config, vocab } = flags
       if ((model === undefined) === (config === undefined)) throw new UsageError('expected either --model or --config')
-      const start = model === undefined ? { config: config!, vocabulary: vocab } : { model }
+      const start = model === undefined ? { config: config!, vocabulary: vocab } : { model, vocabulary: vocab }
       const training = trainingOf(flags, model !== undefined)
       await present(flags.json, (context) => finetune({ ...flags, start, resume: flags.resume ?? false, text: textOf(flags), training }, context), trainingInWords)
     })
