@@ -63,7 +63,9 @@ export interface TrainingFlags extends ComputeFlags, TextFlags, LabelFlags {
   microBatches: number
   lr: number
   warmup?: number
+  plateau?: number
   decay: TrainingSettings['schedule']['decay']
+  decayUpdates?: number
   lrFloor?: number
   weightDecay: number
   clip: number
@@ -85,6 +87,12 @@ export interface TrainingFlags extends ComputeFlags, TextFlags, LabelFlags {
   channels: number
   maskTimeProb?: number
   maskTimeLength?: number
+  maskFeatureProb?: number
+  maskFeatureLength?: number
+  layerDrop?: number
+  firstUpdates?: number
+  firstSeconds?: number
+  firstCharacters?: number
 }
 
 export const withTraining = (command: Command, { lr }: { lr: number }): Command =>
@@ -98,7 +106,9 @@ export const withTraining = (command: Command, { lr }: { lr: number }): Command 
     .option('--micro-batches <n>', 'micro-batches whose gradients make one update', count, 1)
     .option('--lr <rate>', 'peak learning rate', positive, lr)
     .option('--warmup <n>', 'updates over which the learning rate rises from 0 (default: a tenth of --steps)', countOrZero)
+    .option('--plateau <n>', 'updates at the peak before it falls (default: none)', countOrZero)
     .addOption(new Option('--decay <kind>', 'how the learning rate falls after the warm-up').choices(['none', 'linear', 'cosine', 'exponential']).default('linear'))
+    .option('--decay-updates <n>', 'updates over which it falls (default: those left)', count)
     .option('--lr-floor <rate>', 'learning rate at the end (default: a hundredth of --lr)', notNegative)
     .option('--weight-decay <rate>', 'decoupled weight decay of matrices and kernels', notNegative, 0.005)
     .option('--clip <norm>', 'largest global gradient norm', positive, 1)
@@ -119,7 +129,13 @@ export const withTraining = (command: Command, { lr }: { lr: number }): Command 
     .option('--speeds <factors>', 'speeds at which every training utterance is heard, separated by commas', positives, [1])
     .option('--channels <n>', 'random channels (equaliser and noise) through which every training utterance is heard, besides as it is', countOrZero, 0)
     .option('--mask-time-prob <p>', "share of frames that SpecAugment hides (default: the model's)", fraction)
-    .option('--mask-time-length <frames>', "length of SpecAugment's spans (default: the model's)", count)
+    .option('--mask-time-length <frames>', "length of SpecAugment's spans of frames (default: the model's)", count)
+    .option('--mask-feature-prob <p>', "share of features that SpecAugment hides (default: the model's)", fraction)
+    .option('--mask-feature-length <features>', "length of SpecAugment's spans of features (default: the model's)", count)
+    .option('--layer-drop <p>', "probability that an encoder layer is left out of a micro-batch (default: the model's, else 0)", fraction)
+    .option('--first-updates <n>', 'updates that hear only some of the training data: see the next two (default: none)', count)
+    .option('--first-seconds <s>', 'longest utterance there (default: any)', positive)
+    .option('--first-characters <n>', 'shortest transcript there, in characters (default: any)', countOrZero)
 
 /** What was given of some settings. */
 const given = (values: Readonly<Record<string, number | undefined>>): Record<string, number> =>
@@ -132,7 +148,14 @@ export const trainingOf = (flags: TrainingFlags, frozenByDefault: boolean): Trai
     updates: steps,
     batchSeconds: flags.batchSeconds,
     microBatches: flags.microBatches,
-    schedule: { peak: lr, warmupUpdates: flags.warmup ?? Math.floor(steps / 10), decay: flags.decay, floor: flags.lrFloor ?? lr / 100 },
+    schedule: {
+      peak: lr,
+      warmupUpdates: flags.warmup ?? Math.floor(steps / 10),
+      plateauUpdates: flags.plateau,
+      decay: flags.decay,
+      decayUpdates: flags.decayUpdates,
+      floor: flags.lrFloor ?? lr / 100,
+    },
     weightDecay: flags.weightDecay,
     clipNorm: flags.clip,
     freezeFrontend: flags.trainFrontend === true ? false : (flags.freezeFrontend ?? frozenByDefault),
@@ -150,7 +173,14 @@ export const trainingOf = (flags: TrainingFlags, frozenByDefault: boolean): Trai
       featureProjection: p,
       final: flags.finalDropout ?? p,
     }),
-    specAugment: given({ timeProbability: flags.maskTimeProb, timeLength: flags.maskTimeLength }),
+    specAugment: given({
+      timeProbability: flags.maskTimeProb,
+      timeLength: flags.maskTimeLength,
+      featureProbability: flags.maskFeatureProb,
+      featureLength: flags.maskFeatureLength,
+    }),
+    layerDrop: flags.layerDrop,
+    firstUtterances: flags.firstUpdates === undefined ? undefined : { updates: flags.firstUpdates, maxSeconds: flags.firstSeconds, minCharacters: flags.firstCharacters },
     speeds: flags.speeds,
     channels: flags.channels,
     featureCacheBytes: 2 ** 31,

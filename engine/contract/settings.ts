@@ -8,8 +8,9 @@ const fraction = z.number().min(0).max(1)
 export const scheduleSchema = z.strictObject({
   peak: z.number().positive().describe('learning rate after the warm-up'),
   warmupUpdates: z.int().nonnegative().describe('updates over which it rises from 0'),
+  plateauUpdates: z.int().nonnegative().optional().describe('updates at the peak before it falls; default: none'),
   decay: z.enum(['none', 'linear', 'cosine', 'exponential']).describe('how it falls after the warm-up'),
-  decayUpdates: count.optional().describe('updates over which it falls; default: those left after the warm-up'),
+  decayUpdates: count.optional().describe('updates over which it falls; default: those left after warm-up and plateau'),
   floor: z.number().nonnegative().describe('learning rate after the decay'),
 })
 
@@ -48,6 +49,15 @@ export const trainingSchema = z.strictObject({
     .partial()
     .default({})
     .describe('SpecAugment spans; default: those of the model'),
+  layerDrop: fraction.optional().describe('probability that an encoder layer is left out of an update’s micro-batch; default: layerdrop of the model’s config.json, else 0'),
+  firstUtterances: z
+    .strictObject({
+      updates: count.describe('first updates that it holds for'),
+      maxSeconds: seconds.optional().describe('longest utterance'),
+      minCharacters: z.int().nonnegative().optional().describe('shortest transcript'),
+    })
+    .optional()
+    .describe('which training utterances the first updates hear; default: all'),
   speeds: z.array(z.number().min(0.5).max(2)).min(1).default([1]).describe('speeds at which every training utterance is heard'),
   channels: z.int().nonnegative().default(0).describe('random channels (an equaliser and noise) through which every training utterance is heard, besides as it is'),
   featureCacheBytes: z.int().nonnegative().default(2 ** 31).describe('memory for cached frontend features, in bytes'),

@@ -13,16 +13,18 @@ export interface Pass {
   /** What the head makes of it, of shape `logitsShape`. */
   readonly logits: Float32Array
   readonly logitsShape: readonly number[]
+  /** Layers that were left out: what went in came out, and nothing teaches them. */
+  readonly dropped: ReadonlySet<number>
 }
 
-/** Runs the projection, the layers and the head over a frontend's features. */
-export const forwardPass = async (device: Device, runner: StageRunner, features: DeviceTensor, batch: BatchContext): Promise<Pass> => {
+/** Runs the projection, the layers but those dropped, and the head over a frontend's features. */
+export const forwardPass = async (device: Device, runner: StageRunner, features: DeviceTensor, batch: BatchContext, dropped: ReadonlySet<number> = new Set()): Promise<Pass> => {
   const inputs = [await runner.projection(features, batch)]
-  for (let i = 0; i < runner.layers; i++) inputs.push(await runner.layer(i, inputs[i]!, batch))
+  for (let i = 0; i < runner.layers; i++) inputs.push(dropped.has(i) ? inputs[i]! : await runner.layer(i, inputs[i]!, batch))
   const { hidden, logits } = await runner.head(inputs[runner.layers]!, batch)
   const { data, shape } = await device.read(logits)
   logits.dispose()
-  return { features, inputs, last: hidden, logits: data as Float32Array, logitsShape: shape }
+  return { features, inputs, last: hidden, logits: data as Float32Array, logitsShape: shape, dropped }
 }
 
 /** The N hidden states that the layerwise loss compares: the outputs of the layers, the last one behind the final norm. */
@@ -30,7 +32,7 @@ export const hiddenStates = ({ inputs, last }: Pass): DeviceTensor[] => [...inpu
 
 /** Frees what a pass holds but its features. */
 export const disposePass = ({ inputs, last }: Pass): void => {
-  for (const tensor of [...inputs, last]) tensor.dispose()
+  for (const tensor of new Set([...inputs, last])) tensor.dispose()
 }
 
 /**
@@ -39,20 +41,22 @@ export const disposePass = ({ inputs, last }: Pass): void => {
  */
 export const backwardPass = async (
   runner: StageRunner,
-  { features, inputs, logitsShape }: Pass,
+  { features, inputs, logitsShape, dropped }: Pass,
   dLogits: Float32Array,
   batch: BatchContext,
   gradient: Float32Array,
   { guides, audio }: { guides: readonly Guide[] | undefined; audio: SpeechBatch | undefined },
 ): Promise<number[]> => {
   const { layers } = runner
+  const guideOf = (layer: number): Guide | undefined => (dropped.has(layer) ? undefined : guides?.[layer])
   const losses = new Array<number>(layers).fill(0)
-  let { dx, alignment } = await runner.headBackward(inputs[layers]!, float32(dLogits, logitsShape), batch, gradient, guides?.[layers - 1])
+  let { dx, alignment } = await runner.headBackward(inputs[layers]!, float32(dLogits, logitsShape), batch, gradient, guideOf(layers - 1))
   losses[layers - 1] = alignment
   for (let i = layers - 1; i >= 0; i--) {
+    if (dropped.has(i)) continue
     const above = dx!
     // The last layer's hidden state was compared in the head, behind the final norm.
-    ;({ dx, alignment } = await runner.layerBackward(i, inputs[i]!, above, batch, gradient, i < layers - 1 ? guides?.[i] : undefined))
+    ;({ dx, alignment } = await runner.layerBackward(i, inputs[i]!, above, batch, gradient, i < layers - 1 ? guideOf(i) : undefined))
     if (i < layers - 1) losses[i] = alignment
     above.dispose()
   }

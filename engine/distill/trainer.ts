@@ -218,7 +218,7 @@ class Trainer {
     try {
       if (this.#mixersApart()) return await this.#mixerPhase!.learn(microBatch, features, normalisers, this.#gradient)
       const lesson = await this.#guide?.teach({ update: this.#state.update, microBatch: index }, microBatch, features, normalisers)
-      const pass = await forwardPass(device, this.#student, features, batch)
+      const pass = await forwardPass(device, this.#student, features, batch, batch.droppedLayers)
       const parts = await accumulateGradient(this.#student, pass, lesson, batch, normalisers, this.#gradient, !settings.freezeFrontend)
       await lesson?.close()
       disposePass(pass)

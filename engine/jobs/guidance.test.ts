@@ -227,6 +227,27 @@ describe('a run', () => {
     expect(notes.map((note) => note.slice(0, 18))).toEqual(['skipped update 2: ', 'skipped update 3: '])
   })
 
+  it('resumes to its bits with layers dropped, features hidden, and some utterances for the first updates', async () => {
+    const regularised: Partial<TrainingInput> = {
+      layerDrop: 0.5,
+      specAugment: { featureProbability: 0.3, featureLength: 2 },
+      firstUtterances: { updates: 3, maxSeconds: 0.7, minCharacters: 3 },
+      microBatches: 2,
+      batchSeconds: 1.5,
+    }
+    const guidance: GuidanceInput = { guidance: 'target', ...weights }
+    const whole = await run('regularised', guidance, { more: regularised })
+    expect(of(whole, 'update').some(({ alignment }) => alignment!.includes(0))).toBe(true)
+    for (const stopAfter of [2, 5]) {
+      const out = `regularised-stopped-${stopAfter}`
+      await expect(run(out, guidance, { stopAfter, more: regularised })).rejects.toBeInstanceOf(InterruptedError)
+      expect((await run(out, guidance, { resume: true, more: regularised })).summary.stateSha256).toBe(whole.summary.stateSha256)
+    }
+    const all = await run('regularised-all', guidance, { more: { ...regularised, firstUtterances: undefined } })
+    expect(of(whole, 'update')[0]!.audioSeconds).not.toBe(of(all, 'update')[0]!.audioSeconds)
+    await expect(run('regularised-never', guidance, { more: { firstUtterances: { updates: 3, maxSeconds: 0.1 } } })).rejects.toThrow('the first 3 updates: expected training utterances of at most 0.1 s')
+  })
+
   it('trains on micro-batches: as many batches an update as it was told, another order of the same data', async () => {
     const [one, two] = [await finetuned('one', { batchSeconds: 1.5 }), await finetuned('two', { batchSeconds: 1.5, microBatches: 2 })]
     const seconds = (run: Run): number[] => of(run, 'update').map(({ audioSeconds }) => audioSeconds)

@@ -56,6 +56,7 @@ const configSchema = z.looseObject({
   attention_dropout: probability.default(0.1),
   feat_proj_dropout: probability.default(0),
   final_dropout: probability.default(0.1),
+  layerdrop: probability.optional(),
   mask_time_prob: probability.default(0.05),
   mask_time_length: count.default(10),
   mask_time_min_masks: z.int().nonnegative().default(2),
