@@ -39,6 +39,8 @@ export interface TrainingRequest {
   readonly source: SpeechModel | undefined
   readonly waypoints: readonly Waypoint[]
   readonly settings: TrainingSettings
+  /** What run.json says of how they were chosen. */
+  readonly chosen?: Readonly<Record<string, unknown>> | undefined
   readonly task: Task
   readonly audio: LoadOptions
   readonly train: readonly Utterance[]
@@ -148,9 +150,9 @@ class Trainer {
   }
 
   async #begin(): Promise<number> {
-    const { out } = this.#request
+    const { out, chosen = {} } = this.#request
     await requireEmptyFolder(out)
-    await writeFileAtomic(join(out, 'run.json'), `${JSON.stringify({ ...this.#settings(), versions: { node: process.version } }, null, 2)}\n`)
+    await writeFileAtomic(join(out, 'run.json'), `${JSON.stringify({ ...this.#settings(), ...chosen, versions: { node: process.version } }, null, 2)}\n`)
     return 0
   }
 

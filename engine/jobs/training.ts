@@ -22,6 +22,8 @@ interface Common extends ComputeSettings {
   /** Fields of the manifests that hold the label sets to classify by; by default a model's own task and names. */
   readonly labels?: readonly string[] | undefined
   readonly training: TrainingInput
+  /** What run.json is to say of how the settings were chosen. */
+  readonly chosen?: Readonly<Record<string, unknown>> | undefined
 }
 
 export interface FinetuneSettings extends Common {
@@ -76,11 +78,11 @@ const parsed = <Schema extends z.ZodType>(schema: Schema, value: z.input<Schema>
   throw new UsageError(`${issue!.path.join('.')}: ${issue!.message}`)
 }
 
-const run = async (settings: Common, training: TrainingSettings, request: Omit<TrainingRequest, 'device' | 'settings' | 'out' | 'resume'>, context: JobContext): Promise<TrainingSummary> => {
+const run = async (settings: Common, training: TrainingSettings, request: Omit<TrainingRequest, 'device' | 'settings' | 'chosen' | 'out' | 'resume'>, context: JobContext): Promise<TrainingSummary> => {
   const started = performance.now()
   const { out, resume } = settings
   if (resume === false) await requireEmptyFolder(out)
-  const result = await onDevice(settings, (device) => train({ ...request, device, settings: training, out, resume }, context))
+  const result = await onDevice(settings, (device) => train({ ...request, device, settings: training, chosen: settings.chosen, out, resume }, context))
   return { ...result, out, parameters: request.student.layout.size, seconds: (performance.now() - started) / 1000 }
 }
 
