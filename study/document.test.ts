@@ -28,6 +28,13 @@ describe('docs/study.md', () => {
     expect(text).toContain('"hybrid" is the first to reach the mean that target guidance ends with, after 50 of its 400 updates: 8.0 times sooner.')
   })
 
+  it('says what fewer updates came to', () => {
+    const short = [1, 2, 3].map((seed) => result('inherited mixers, alone only, a fifth of the updates', seed, [0.05]))
+    const target = result('target', 1, [0.06])
+    expect(studyDocument({ ...models, results: [target, ...short] })).toContain('ends with 5.00 % after 80 updates (1/5 of them): that is enough for the 6.00 % of target guidance after 400.')
+    expect(studyDocument({ ...models, results: [{ ...target, evaluations: [{ update: 50, wer: 0.04, cer: 0 }] }, ...short] })).toContain('that is not enough for the 4.00 %')
+  })
+
   it('compares target guidance with the better unguided learning rate, seed by seed', () => {
     const target = [result('target', 1, [0.06]), result('target', 2, [0.08])]
     const unguided = [result('unguided, peak 0.003', 1, [0.2]), result('unguided, peak 0.001', 1, [0.1]), result('unguided, peak 0.001', 2, [0.12])]

@@ -58,11 +58,36 @@ const quickest = (rows: ReadonlyMap<string, readonly Result[]>, goal: number | u
   return [`Of the others, "${first.name}" is the first to reach the mean that target guidance ends with, after ${first.update} of its ${updates} updates: ${(updates / first.update).toFixed(1)} times sooner.`]
 }
 
+/** What the conversions of fewer updates end with, beside target guidance after all of its own. */
+const shorter = (rows: ReadonlyMap<string, readonly Result[]>, goal: number | undefined): string[] =>
+  [...rows].flatMap(([name, of]) => {
+    const own = of[0]!.training.updates
+    if (goal === undefined || own >= updates) return []
+    const wer = mean(of.map(finalWer))
+    const enough = wer <= goal ? 'that is enough for' : 'that is not enough for'
+    return [`"${name}" ends with ${percent(wer)} after ${own} updates (1/${(updates / own).toFixed(0)} of them): ${enough} the ${percent(goal)} of target guidance after ${updates}.`]
+  })
+
+/** WER of target guidance after so many updates, beside that of conversions in a fifth of them. */
+const inAFifth = (rows: ReadonlyMap<string, readonly Result[]>): string[] => {
+  const target = rows.get('target')
+  const short = [...rows].filter(([, of]) => of[0]!.training.updates === updates / 5)
+  if (target === undefined || short.length === 0) return []
+  const steps = target[0]!.evaluations.map(({ update }) => update)
+  const meanAt = (of: readonly Result[], update: number): string => {
+    const wers = of.flatMap(({ evaluations }) => evaluations.filter((evaluation) => evaluation.update === update).map(({ wer }) => wer!))
+    return wers.length < of.length ? '–' : (100 * mean(wers)).toFixed(1)
+  }
+  const cells = (of: readonly Result[], share: number): string => steps.map((step) => meanAt(of, step * share)).join(' | ')
+  return ['', `| mean WER (%) after N updates | ${steps.join(' | ')} |`, `| --- |${steps.map(() => ' --- |').join('')}`, `| target, N | ${cells(target, 1)} |`, ...short.map(([name, of]) => `| ${name}, N / 5 | ${cells(of, 1 / 5)} |`)]
+}
+
 const digits = (results: readonly Result[]): string[] => {
   const { rows, missing } = rowsOf('digits', results)
   const target = rows.get('target')
   const goal = target === undefined ? undefined : mean(target.map(finalWer))
-  const steps = [...new Set([...rows.values()].flat().flatMap(({ evaluations }) => evaluations.map(({ update }) => update)))].sort((a, b) => a - b)
+  const every = plan[0]!.training.evaluateEvery
+  const steps = [...new Set([...rows.values()].flat().flatMap(({ evaluations }) => evaluations.map(({ update }) => update)))].filter((update) => update % every === 0).sort((a, b) => a - b)
   const at = (result: Result, update: number): string => {
     const wer = result.evaluations.find((evaluation) => evaluation.update === update)?.wer
     return wer === undefined ? '–' : (100 * wer).toFixed(1)
@@ -81,6 +106,8 @@ const digits = (results: readonly Result[]): string[] => {
     }),
     ...comparison(rows),
     ...quickest(rows, goal),
+    ...shorter(rows, goal),
+    ...inAFifth(rows),
     ...notRun(missing),
     '',
     'WER (%) by update:',

@@ -20,6 +20,13 @@ const target: GuidanceInput = { guidance: 'target', ...weights }
 const unguided: GuidanceInput = { guidance: 'unguided', layerwiseWeight: 0, outputWeight: 0 }
 const random: ConvertSettings['mixer'] = { expand: 1, dState: 32, dConv: 4, headdim: 32, ngroups: 1 }
 const mixerPhase = { updates: updates / 4, learningRate: 3e-3 }
+/** Inherited mixers that learn alone to the end, in a fifth of the updates: how far the attention's own weights and its outputs go. */
+const fifth: Partial<TrainingInput> = {
+  updates: updates / 5,
+  mixerPhase: { updates: updates / 5 - 1, learningRate: 1e-3 },
+  schedule: { peak: 1e-4, warmupUpdates: 0, decay: 'cosine', floor: 1e-6 },
+  evaluateEvery: 10,
+}
 
 interface Choice {
   readonly task?: Entry['task']
@@ -61,6 +68,7 @@ export const plan: readonly Entry[] = [
   entry('inherited mixers, switched on', target, { mixer: 'inherited', more: { mixerSwitch: { after: updates / 8, over: updates / 4 } } }),
   entry('mixers alone first', target, { more: { mixerPhase } }),
   entry('inherited mixers, alone first', target, { mixer: 'inherited', more: { mixerPhase } }),
+  ...[1, 2, 3].map((seed) => entry('inherited mixers, alone only, a fifth of the updates', target, { seed, mixer: 'inherited', more: fifth })),
   entry('averaged weights', target, { more: { averageDecay: 0.95 } }),
   entry('hybrid', { guidance: 'hybrid', ...weights, switchUpdate: updates / 2 }),
   entry('waypoint', { guidance: 'waypoint', ...weights, waypointUpdates: updates / 10 }),
