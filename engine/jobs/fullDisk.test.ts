@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdtemp, readdir, readFile } from 'node:fs/promises'
+import { cp, mkdtemp, readdir, readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
@@ -52,7 +52,8 @@ describe('a full disk', () => {
       featureCacheBytes: 0,
     }
     const settings = { start: { model: shop.model }, train: [shop.manifest], dev: [shop.manifest], text: { case: 'auto', unknown: 'error' }, training, device: 'cpu', threads: 1, resume: false } as const
-    let failures = 0
+    const whole = await finetune({ ...settings, out: join(shop.folder, 'whole') }, watch)
+    let [failures, kept] = [0, 0]
     for (const kibibytes of [4, 8, 16, 28, 48, 80, 112, 144, 192, 256]) {
       const ended = await onSmallDisk(kibibytes, async (folder) => {
         const out = join(folder, 'run')
@@ -61,17 +62,26 @@ describe('a full disk', () => {
           (thrown: unknown) => thrown,
         )
         await expectWhole(out)
-        return { error, folder }
+        // As deep as before: run.json has the path of the model from there.
+        const elsewhere = join(await mkdtemp(join(tmpdir(), 'roomy-')), 'run')
+        if (existsSync(join(out, 'checkpoints'))) await cp(out, elsewhere, { recursive: true })
+        return { error, folder, saved: existsSync(join(out, 'checkpoints')) ? elsewhere : undefined }
       })
       if (ended === undefined) context.skip('mounting a small file system is not allowed here')
       else if (ended.error !== undefined) {
         failures++
+        if (ended.saved !== undefined && (await readdir(join(ended.saved, 'checkpoints'))).length > 0) {
+          kept++
+          expect((await finetune({ ...settings, out: ended.saved, resume: true }, watch)).stateSha256).toBe(whole.stateSha256)
+        }
         expect(ended.error).toBeInstanceOf(WriteError)
         expect((ended.error as Error).message).toMatch(/expected to write it, found ENOSPC/)
         expect((ended.error as Error).message).toContain(ended.folder)
       }
     }
     expect(failures).toBeGreaterThan(4)
+    // Where the disk was full behind a first checkpoint, a run with room again went on from it.
+    expect(kept).toBeGreaterThan(0)
   })
 
   it('stops synthesis, and the command says so in one line with exit code 1', async (context) => {
