@@ -1,6 +1,6 @@
 import { float32, type Device, type DeviceTensor } from '../runtime/index.ts'
 import type { SpeechBatch } from '../models/index.ts'
-import type { BatchContext, Guide, StageRunner } from './runner.ts'
+import type { BatchContext, Guide, Kept, StageRunner } from './runner.ts'
 
 /** What a forward pass over the stages leaves behind, for its backward pass and for those it teaches. */
 export interface Pass {
@@ -8,6 +8,8 @@ export interface Pass {
   readonly features: DeviceTensor
   /** The encoder's input and the output of each layer: N + 1. */
   readonly inputs: readonly DeviceTensor[]
+  /** What each layer kept for its backward pass; undefined where it will be computed again. */
+  readonly kept: (Kept | undefined)[]
   /** The last hidden state, behind the final norm where there is one. */
   readonly last: DeviceTensor
   /** What the head makes of it, of shape `logitsShape`. */
@@ -15,22 +17,49 @@ export interface Pass {
   readonly logitsShape: readonly number[]
 }
 
-/** Runs the projection, the layers and the head over a frontend's features. */
-export const forwardPass = async (device: Device, runner: StageRunner, features: DeviceTensor, batch: BatchContext): Promise<Pass> => {
+/**
+ * Memory for what layers keep until their backward pass, in bytes. Constant, because a run that resumes must choose the same programs to
+ * end with the same bits.
+ */
+export const keptBytes = 2 ** 30
+
+/**
+ * Runs the projection, the layers and the head over a frontend's features. For a pass that will be gone back over, the last layers keep what cost
+ * most to compute, as many of them as `keep` bytes have room for.
+ */
+export const forwardPass = async (device: Device, runner: StageRunner, features: DeviceTensor, batch: BatchContext, keep = 0): Promise<Pass> => {
   const inputs = [await runner.projection(features, batch)]
-  for (let i = 0; i < runner.layers; i++) inputs.push(await runner.layer(i, inputs[i]!, batch))
+  const kept: (Kept | undefined)[] = []
+  const keeping = Math.min(runner.layers, Math.floor(keep / runner.keptBytes(batch)))
+  for (let i = 0; i < runner.layers; i++) {
+    if (i < runner.layers - keeping) {
+      inputs.push(await runner.layer(i, inputs[i]!, batch))
+      kept.push(undefined)
+    } else {
+      const layer = await runner.keepingLayer(i, inputs[i]!, batch)
+      inputs.push(layer.y)
+      kept.push(layer.kept)
+    }
+  }
   const { hidden, logits } = await runner.head(inputs[runner.layers]!, batch)
   const { data, shape } = await device.read(logits)
   logits.dispose()
-  return { features, inputs, last: hidden, logits: data as Float32Array, logitsShape: shape }
+  return { features, inputs, kept, last: hidden, logits: data as Float32Array, logitsShape: shape }
 }
 
 /** The N hidden states that the layerwise loss compares: the outputs of the layers, the last one behind the final norm. */
 export const hiddenStates = ({ inputs, last }: Pass): DeviceTensor[] => [...inputs.slice(1, -1), last]
 
-/** Frees what a pass holds but its features. */
+/** Frees what a pass holds but its features; what was kept is gone after the backward pass. */
 export const disposePass = ({ inputs, last }: Pass): void => {
   for (const tensor of [...inputs, last]) tensor.dispose()
+}
+
+/** What a layer kept, which is forgotten with it: memory falls while the backward pass goes down. */
+const take = (kept: Pass['kept'], layer: number): Kept | undefined => {
+  const own = kept[layer]
+  kept[layer] = undefined
+  return own
 }
 
 /**
@@ -39,7 +68,7 @@ export const disposePass = ({ inputs, last }: Pass): void => {
  */
 export const backwardPass = async (
   runner: StageRunner,
-  { features, inputs, logitsShape }: Pass,
+  { features, inputs, kept, logitsShape }: Pass,
   dLogits: Float32Array,
   batch: BatchContext,
   gradient: Float32Array,
@@ -52,7 +81,9 @@ export const backwardPass = async (
   for (let i = layers - 1; i >= 0; i--) {
     const above = dx!
     // The last layer's hidden state was compared in the head, behind the final norm.
-    ;({ dx, alignment } = await runner.layerBackward(i, inputs[i]!, above, batch, gradient, i < layers - 1 ? guides?.[i] : undefined))
+    const own = take(kept, i)
+    ;({ dx, alignment } = await runner.layerBackward(i, inputs[i]!, above, batch, gradient, i < layers - 1 ? guides?.[i] : undefined, own))
+    for (const tensor of Object.values(own ?? {})) tensor.dispose()
     if (i < layers - 1) losses[i] = alignment
     above.dispose()
   }

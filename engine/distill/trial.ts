@@ -7,7 +7,7 @@ import { recognitionObjective } from './objectives/index.ts'
 import { AdamW } from './optimiser/adamw.ts'
 import { clipScale, gradientNorm } from './optimiser/clip.ts'
 import { segmentsOf } from './optimiser/fromSettings.ts'
-import { disposePass, forwardPass } from './passes.ts'
+import { disposePass, forwardPass, keptBytes } from './passes.ts'
 import { drawnMasks, remembered, StageRunner } from './runner.ts'
 import { maskTimeSpans } from './specAugment.ts'
 import { trainingStages, type StageOptions } from './stages.ts'
@@ -16,6 +16,8 @@ export interface TrialShape {
   readonly batch: number
   /** Samples of each utterance. */
   readonly samples: number
+  /** Memory for what layers keep for their backward pass, in bytes; as the trainer by default. */
+  readonly keep?: number
 }
 
 /** Of a transcript, an utterance and second: about what English has. */
@@ -59,7 +61,7 @@ export class TrialUpdates {
     this.#gradient.fill(0)
     const features = await this.#device.upload(batch.features!)
     const taught = await forwardPass(this.#device, this.#teacher, features, batch)
-    const pass = await forwardPass(this.#device, this.#student, features, batch)
+    const pass = await forwardPass(this.#device, this.#student, features, batch, this.#shape.keep ?? keptBytes)
     const parts = await accumulateGradient(this.#student, pass, { pass: taught, layerwiseWeight: 3.75, outputWeight: 0.25 }, batch, normalisers, this.#gradient, false)
     for (const each of [taught, pass]) disposePass(each)
     features.dispose()

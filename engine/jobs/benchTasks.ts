@@ -1,12 +1,70 @@
+import { join } from 'node:path'
 import type { MixerInput } from '../contract/index.ts'
 import { normaliseAudio } from '../audio/index.ts'
 import { studentFrom, TrialUpdates } from '../distill/index.ts'
 import { graph, input, matmul, matrixWork, variable } from '../ir/index.ts'
-import { Inference, inferenceGraph, openModel, type SpeechModel } from '../models/index.ts'
+import { createModel, Inference, inferenceGraph, openModel, parseWav2Vec2Config, saveModel, type SpeechModel, type Wav2Vec2Config } from '../models/index.ts'
 import { fillNormal } from '../random.ts'
 import { float32, type Device } from '../runtime/index.ts'
 
-export const samplingRate = 16_000
+/** Shapes of models to measure: the bundled one's (which training/bundled.json makes), and those of Wav2Vec2-base and -large(-lv60). */
+const configs = {
+  small: {
+    model_type: 'wav2vec2',
+    feat_extract_norm: 'layer',
+    do_stable_layer_norm: true,
+    conv_bias: true,
+    conv_dim: [32, 32, 48, 64, 96, 128, 128],
+    hidden_size: 128,
+    num_hidden_layers: 4,
+    num_attention_heads: 4,
+    intermediate_size: 512,
+    num_conv_pos_embeddings: 32,
+    num_conv_pos_embedding_groups: 8,
+    hidden_dropout: 0,
+    activation_dropout: 0,
+    attention_dropout: 0,
+    final_dropout: 0,
+  },
+  base: { model_type: 'wav2vec2' },
+  large: { model_type: 'wav2vec2', feat_extract_norm: 'layer', do_stable_layer_norm: true, conv_bias: true, hidden_size: 1024, num_hidden_layers: 24, num_attention_heads: 16, intermediate_size: 4096 },
+} as const
+export type BenchSize = keyof typeof configs
+export const benchSizes = Object.keys(configs) as BenchSize[]
+
+/** The student's mixers: Mamba2's own shape, and one that fits so small a model. */
+const mixerOf = (size: BenchSize): MixerInput => ({ expand: 1, dConv: 4, ngroups: 1, ...(size === 'small' ? { headdim: 32, dState: 32 } : { headdim: 64, dState: 128 }) })
+
+export const benchTasks = ['inference', 'student', 'training'] as const
+export type BenchTaskName = (typeof benchTasks)[number]
+
+/** The configuration of a size, as config.json would say it. */
+export const benchConfig = (size: BenchSize): Wav2Vec2Config => parseWav2Vec2Config({ ...configs[size], architectures: ['Wav2Vec2ForCTC'], mask_time_prob: 0.05 }, size)
+
+const files = { preprocessor: { sampling_rate: 16_000, do_normalize: true }, vocabulary: {}, tokenizer: {} }
+
+export interface BenchPaths {
+  readonly teacher: string
+  readonly student: string
+}
+
+/** Models of random weights as folders, so that opening them is part of what is measured. */
+export const writeModels = async (folder: string, size: BenchSize, withStudent: boolean): Promise<BenchPaths> => {
+  const save = (path: string, model: SpeechModel): Promise<void> => saveModel(path, model, files)
+  const paths = { teacher: join(folder, 'teacher'), student: join(folder, 'student') }
+  const teacher = createModel(benchConfig(size), 1)
+  await save(paths.teacher, teacher)
+  if (withStudent) await save(paths.student, studentFrom(teacher, mixerOf(size), 1))
+  return paths
+}
+
+/** What a measuring process is told to do for a task of the command. */
+export const benchTaskOf = ({ size, task, seconds, batch }: { size: BenchSize; task: BenchTaskName; seconds: number; batch: number }, paths: BenchPaths): BenchTask => {
+  if (task === 'training') return { kind: 'training', model: paths.teacher, mixer: mixerOf(size), seconds, batch }
+  return { kind: 'inference', model: task === 'student' ? paths.student : paths.teacher, seconds }
+}
+
+const samplingRate = 16_000
 
 /** What a measuring process is told to do again and again. */
 export type BenchTask =
