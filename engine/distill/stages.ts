@@ -102,7 +102,7 @@ const keeping = (forward: Graph, backward: Graph | undefined, guidedBackward: Gr
   const wanted = new Set([...(backward?.nodes ?? []), ...(guidedBackward?.nodes ?? [])])
   const kept = forward.nodes.filter((value) => worthKeeping.has(value.op) && wanted.has(value))
   const replacements = new Map<Value, Value>(kept.map((value, i) => [value, input(keptName(i), value.type.shape)]))
-  const taking = (built: Graph | undefined): Graph | undefined => built && graph(`${built.name} of what was kept`, substitute(built.outputs, replacements))
+  const taking = (built: Graph | undefined): Graph | undefined => built && graph(`${built.name} of what was kept`, substitute(built.outputs, (_, value) => replacements.get(value)))
   return {
     forward: graph(`${forward.name} that keeps`, { ...forward.outputs, ...Object.fromEntries(kept.map((value, i) => [keptName(i), value])) }),
     backward: taking(backward),

@@ -2,6 +2,7 @@ import * as ort from 'onnxruntime-node'
 import { messageOf, OutOfMemoryError, RuntimeError } from '../errors.ts'
 import { bindShapes, type DType, type Graph } from '../ir/index.ts'
 import { encodeModel, lower } from '../onnx/index.ts'
+import { forCpu } from './cpuRewrites.ts'
 import type { Device, DeviceTensor, HostTensor, Program, TensorData } from './device.ts'
 
 /** A tensor of ONNX Runtime that lives in this process's memory. */
@@ -106,7 +107,7 @@ class CpuDevice implements Device {
 
   async compile(graph: Graph): Promise<Program> {
     try {
-      const session = await ort.InferenceSession.create(encodeModel(lower(graph)), {
+      const session = await ort.InferenceSession.create(encodeModel(lower(forCpu(graph))), {
         executionProviders: ['cpu'],
         intraOpNumThreads: this.#threads,
         interOpNumThreads: 1,
