@@ -1,7 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { fromFloat16 } from './checkpoint/halfFloats.ts'
-import { toFloat16 } from './float16.ts'
+import { fromFloat16, toFloat16 } from './float16.ts'
 
 const toBits = (...values: number[]): number[] => [...toFloat16(Float32Array.from(values))]
 

@@ -4,13 +4,13 @@
  */
 import { join } from 'node:path'
 import { Command } from 'commander'
-import { sha256OfFile } from '../engine/checkpoint/index.ts'
+import { sha256OfFile, sha256OfWeights } from '../engine/checkpoint/index.ts'
 import { showProgress } from '../engine/cli/progress.ts'
 import { bundledModel } from '../engine/jobs/bundled.ts'
-import { convert, evaluate, type JobContext } from '../engine/jobs/index.ts'
-import { readRun } from '../engine/report/index.ts'
-import { plan, type Entry } from './plan.ts'
-import { isOf, readResults, writeResults, type Result, type Results } from './results.ts'
+import { convert, evaluate, finetune, type JobContext, type TrainingSummary } from '../engine/jobs/index.ts'
+import { percent, readRun } from '../engine/report/index.ts'
+import { plan, speakerTraining, type Entry } from './plan.ts'
+import { isOf, readResults, writeResults, type Measured, type Result, type Results } from './results.ts'
 
 interface Flags {
   digits: string
@@ -48,31 +48,48 @@ const text = { case: 'auto', unknown: 'error' } as const
 const begin = async (): Promise<Results> => {
   const { wer, cer } = await evaluate({ ...compute, model: teacher, data: dev, batchSeconds: 60, text }, context)
   return {
-    teacher: { sha256: await sha256OfFile(join(teacher, 'model.safetensors')), wer: wer!, cer: cer! },
-    source: { sha256: await sha256OfFile(join(source, 'model.safetensors')) },
+    teacher: { sha256: await sha256OfWeights(teacher), wer: wer!, cer: cer! },
+    source: { sha256: await sha256OfWeights(source) },
     data: { train: await sha256OfFile(train), dev: await sha256OfFile(dev) },
     results: [],
   }
 }
 
+const measured = async ({ out, seconds, stateSha256 }: TrainingSummary): Promise<Measured> => {
+  const { evaluations } = await readRun(out)
+  return { evaluations: evaluations.map(({ update, wer, cer, accuracy }) => (accuracy === undefined ? { update, wer: wer!, cer: cer! } : { update, accuracy })), seconds: Math.round(seconds), stateSha256 }
+}
+
+const speakerTeacher = join(flags.out, 'speaker-teacher')
+const common = { ...compute, text, train: [train], dev: [dev], resume: true }
+
+const trainSpeakerTeacher = async (): Promise<NonNullable<Results['speakerTeacher']>> => {
+  const summary = await finetune({ ...common, start: { model: teacher }, labels: ['speaker'], out: speakerTeacher, training: speakerTraining }, context)
+  return { ...(await measured(summary)), training: speakerTraining }
+}
+
 const run = async (entry: Entry): Promise<Result> => {
   const out = join(flags.out, `${entry.name.replaceAll(/[^a-z0-9]+/g, '-')}-${entry.seed}`)
-  const settings = { ...compute, text, teacher, source, train: [train], dev: [dev], out, resume: true, waypoints: flags.waypoints }
-  const { seconds, stateSha256 } = await convert({ ...settings, guidance: entry.guidance, mixer: entry.mixer, training: entry.training }, context)
-  const { evaluations } = await readRun(out)
-  return { ...entry, evaluations: evaluations.map(({ update, wer, cer }) => ({ update, wer: wer!, cer: cer! })), seconds: Math.round(seconds), stateSha256 }
+  const models = { teacher: entry.task === 'speakers' ? join(speakerTeacher, 'best') : teacher, source, waypoints: flags.waypoints }
+  const { guidance, mixer, training } = entry
+  return { ...entry, ...(await measured(await convert({ ...common, ...models, out, guidance, mixer, training }, context))) }
 }
 
 let results = (await readResults()) ?? (await begin())
-const now = await sha256OfFile(join(teacher, 'model.safetensors'))
+const now = await sha256OfWeights(teacher)
 if (results.teacher.sha256 !== now) results = await begin()
 const wanted = plan.filter(({ name, guidance }) => (flags.only?.includes(name) ?? true) && (guidance.guidance !== 'waypoint' || flags.waypoints !== undefined))
 for (const entry of wanted) {
   if (results.results.some((result) => isOf(result, entry))) continue
+  if (entry.task === 'speakers' && JSON.stringify(results.speakerTeacher?.training) !== JSON.stringify(speakerTraining)) {
+    say('teacher of the speakers')
+    results = { ...results, speakerTeacher: await trainSpeakerTeacher() }
+    await writeResults(results)
+  }
   say(`${entry.name}, seed ${entry.seed}`)
   const result = await run(entry)
-  const { wer } = result.evaluations.at(-1)!
-  say(`${entry.name}, seed ${entry.seed}: WER ${(100 * wer).toFixed(2)} %, ${result.seconds} s`)
+  const { wer, accuracy } = result.evaluations.at(-1)!
+  say(`${entry.name}, seed ${entry.seed}: ${wer === undefined ? `accuracy ${percent(accuracy!)}` : `WER ${percent(wer)}`}, ${result.seconds} s`)
   const order = (one: Result): number => plan.findIndex((planned) => isOf(one, planned))
   results = { ...results, results: [...results.results, result].filter((one) => order(one) >= 0).sort((a, b) => order(a) - order(b)) }
   await writeResults(results)

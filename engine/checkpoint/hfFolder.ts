@@ -1,50 +1,51 @@
 import { createHash } from 'node:crypto'
-import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { ConfigError, messageOf, MissingFileError } from '../errors.ts'
+import { z } from 'zod'
+import { MissingFileError } from '../errors.ts'
 import { writeFileAtomic, writeFolderAtomic } from './atomic.ts'
 import { cardOf, personsCard, signed } from './card.ts'
-import { openSafetensors, writeSafetensors, type NamedTensor, type TensorFile } from './safetensors.ts'
+import { readStrictJson } from './jsonFile.ts'
+import { writeSafetensors, type NamedTensor } from './safetensors.ts'
+import type { TensorSource } from './tensorSource.ts'
+import { completeVocabulary, preprocessorOf } from './tokenizerFiles.ts'
+import { locateWeights, openTensors, weightsFile } from './weights.ts'
 
 const files = { config: 'config.json', preprocessor: 'preprocessor_config.json', vocabulary: 'vocab.json', tokenizer: 'tokenizer_config.json' } as const
-const weightsFile = 'model.safetensors'
+/** What the authors of CALD keep beside their checkpoints. */
+const hparamsFile = 'hparams.json'
 
-/** An HF model folder that was opened; its tensors are read on demand, and whoever opened it closes them. */
+/** A model folder that was opened; its tensors are read on demand, and whoever opened it closes them. */
 export interface ModelFolder {
   readonly path: string
+  /** config.json; undefined only where there are hparams. */
   readonly config: unknown
+  readonly hparams: unknown
   readonly preprocessor: unknown
+  /** vocab.json with the tokens that were added to it later. */
   readonly vocabulary: unknown
   readonly tokenizer: unknown
-  readonly tensors: TensorFile
+  readonly tensors: TensorSource
 }
 
-/** JSON of a file; undefined when there is none. ConfigError when it is not JSON. */
-export const readJson = async (path: string): Promise<unknown> => {
-  let text: string
-  try {
-    text = await readFile(path, 'utf8')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw new MissingFileError(`${path}: expected a readable file, found ${messageOf(error)}`)
-  }
-  try {
-    return JSON.parse(text)
-  } catch (error) {
-    throw new ConfigError(`${path}: expected JSON, found ${messageOf(error)}`)
-  }
-}
-
-/** Opens a folder with config.json and model.safetensors; preprocessor, vocabulary and tokenizer files may be missing (undefined). */
+/**
+ * Opens a model folder, or a weights file with the folder's other files beside it. It needs weights in any of the formats of `openTensors`,
+ * and config.json (or hparams.json); preprocessor, vocabulary and tokenizer files may be missing (undefined).
+ */
 export const openModelFolder = async (path: string): Promise<ModelFolder> => {
-  const entries = await readdir(path).catch((error: unknown) => {
-    throw new MissingFileError(`${path}: expected a model folder, found ${messageOf(error)}`)
-  })
-  for (const needed of [files.config, weightsFile]) {
-    if (!entries.includes(needed)) throw new MissingFileError(`${path}: expected ${needed} in the model folder, found ${entries.length === 0 ? 'nothing' : entries.sort().slice(0, 6).join(', ')}`)
-  }
-  const [config, preprocessor, vocabulary, tokenizer] = await Promise.all(Object.values(files).map((name) => readJson(join(path, name))))
-  return { path, config, preprocessor, vocabulary, tokenizer, tensors: await openSafetensors(join(path, weightsFile)) }
+  const { folder, file } = await locateWeights(path)
+  const read = (name: string): Promise<unknown> => readStrictJson(join(folder, name))
+  const [config, hparams, tokenizer] = [await read(files.config), await read(hparamsFile), await read(files.tokenizer)]
+  if (config === undefined && hparams === undefined) throw new MissingFileError(`${path}: expected config.json (or hparams.json) beside ${file}, found none`)
+  const vocabulary = completeVocabulary(await read(files.vocabulary), await read('added_tokens.json'), tokenizer, outputsOf(config ?? hparams))
+  const preprocessor = preprocessorOf(await read(files.preprocessor), await read('processor_config.json'))
+  return { path: folder, config, hparams, preprocessor, vocabulary, tokenizer, tensors: await openTensors(file) }
+}
+
+const outputsSchema = z.union([z.looseObject({ vocab_size: z.number() }), z.looseObject({ asr_vocab_size: z.number() }).transform(({ asr_vocab_size }) => ({ vocab_size: asr_vocab_size }))])
+
+const outputsOf = (config: unknown): number => {
+  const parsed = outputsSchema.safeParse(config)
+  return parsed.success ? parsed.data.vocab_size : Infinity
 }
 
 export interface ModelFolderContents {

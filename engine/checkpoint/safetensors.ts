@@ -1,23 +1,22 @@
 import type { Hash } from 'node:crypto'
-import { open, type FileHandle } from 'node:fs/promises'
 import { z } from 'zod'
-import { CheckpointError, messageOf, MissingFileError } from '../errors.ts'
+import { CheckpointError, messageOf } from '../errors.ts'
 import { toFloat16 } from '../float16.ts'
 import { writeFileAtomic } from './atomic.ts'
-import { fromBfloat16, fromFloat16 } from './halfFloats.ts'
-
-/** Bytes an element of each dtype of the safetensors format. */
-const elementBytes = { F64: 8, F32: 4, F16: 2, BF16: 2, I64: 8, I32: 4, I16: 2, I8: 1, U8: 1, BOOL: 1 } as const
-type StoredType = keyof typeof elementBytes
+import { openBytes, type ByteSource } from './bytes.ts'
+import { parseStrictJson } from './strictJson.ts'
+import { elementBytes, elementsOf, readElements, readTensor, requireRoom, storedTypes, type StoredType, type TensorSource } from './tensorSource.ts'
 
 const entrySchema = z.object({
-  dtype: z.enum(Object.keys(elementBytes) as [StoredType, ...StoredType[]]),
-  shape: z.array(z.int().nonnegative()),
+  dtype: z.enum(storedTypes),
+  shape: z.array(z.int().nonnegative()).max(16),
   data_offsets: z.tuple([z.int().nonnegative(), z.int().nonnegative()]),
 })
 type Entry = z.infer<typeof entrySchema>
 
-const longestHeader = 100_000_000
+/** A header of 24 layers is 60 kB long and holds 5,000 values. */
+const longestHeader = 2 ** 23
+const headerBounds = { depth: 3, values: 200_000 }
 
 /** A tensor to write. */
 export interface NamedTensor {
@@ -27,17 +26,17 @@ export interface NamedTensor {
 }
 
 /** An open safetensors file. Its header was checked; tensors are read one by one. */
-export class TensorFile {
+export class TensorFile implements TensorSource {
   readonly path: string
   readonly metadata: Readonly<Record<string, string>>
-  readonly #handle: FileHandle
+  readonly #source: ByteSource
   readonly #entries: ReadonlyMap<string, Entry>
   readonly #dataStart: number
 
-  constructor(path: string, handle: FileHandle, entries: ReadonlyMap<string, Entry>, metadata: Readonly<Record<string, string>>, dataStart: number) {
-    this.path = path
+  constructor(source: ByteSource, entries: ReadonlyMap<string, Entry>, metadata: Readonly<Record<string, string>>, dataStart: number) {
+    this.path = source.path
     this.metadata = metadata
-    this.#handle = handle
+    this.#source = source
     this.#entries = entries
     this.#dataStart = dataStart
   }
@@ -46,40 +45,27 @@ export class TensorFile {
     return [...this.#entries.keys()]
   }
 
+  dtype(name: string): StoredType {
+    return this.#entry(name).dtype
+  }
+
   shape(name: string): readonly number[] {
     return this.#entry(name).shape
   }
 
-  /** The tensor in float32, whichever float type it is stored in. */
-  async read(name: string): Promise<Float32Array> {
-    const { dtype, data_offsets: [start, end] } = this.#entry(name)
-    const bytes = new Uint8Array(end - start)
-    for (let offset = 0; offset < bytes.length; ) {
-      const { bytesRead } = await this.#handle.read(bytes, offset, bytes.length - offset, this.#dataStart + start + offset)
-      if (bytesRead === 0) throw new CheckpointError(`${this.path}: tensor ${name}: expected ${bytes.length} bytes, found the end of the file after ${offset}`)
-      offset += bytesRead
-    }
-    switch (dtype) {
-      case 'F32':
-        return new Float32Array(bytes.buffer)
-      case 'F64':
-        return Float32Array.from(new Float64Array(bytes.buffer))
-      case 'F16':
-        return Float32Array.from(new Uint16Array(bytes.buffer), fromFloat16)
-      case 'BF16':
-        return fromBfloat16(new Uint16Array(bytes.buffer))
-      case 'I64':
-      case 'I32':
-      case 'I16':
-      case 'I8':
-      case 'U8':
-      case 'BOOL':
-        throw new CheckpointError(`${this.path}: tensor ${name}: expected a float type, found ${dtype}`)
-    }
+  async readInto(name: string, target: Float32Array): Promise<void> {
+    const { dtype, shape, data_offsets: [start] } = this.#entry(name)
+    requireRoom(this.path, name, shape, target)
+    await readElements(this.#source, dtype, this.#dataStart + start, target, name)
+  }
+
+  /** The tensor in float32, in an array of its own. */
+  read(name: string): Promise<Float32Array> {
+    return readTensor(this, name)
   }
 
   close(): Promise<void> {
-    return this.#handle.close()
+    return this.#source.close()
   }
 
   #entry(name: string): Entry {
@@ -91,33 +77,37 @@ export class TensorFile {
 
 /** Opens a file and checks its header; CheckpointError says what is wrong with it, and with which tensor. */
 export const openSafetensors = async (path: string): Promise<TensorFile> => {
-  const handle = await open(path).catch((error: unknown) => {
-    throw new MissingFileError(`${path}: expected a safetensors file, found ${messageOf(error)}`)
-  })
+  const source = await openBytes(path)
   try {
-    const { size } = await handle.stat()
-    const complain = (message: string): never => {
-      throw new CheckpointError(`${path}: ${message}`)
-    }
-    if (size < 8) complain(`expected a safetensors file, found ${size} bytes`)
-    const prefix = new Uint8Array(8)
-    await handle.read(prefix, 0, 8, 0)
-    const headerBytes = Number(new DataView(prefix.buffer).getBigUint64(0, true))
-    if (headerBytes > longestHeader || 8 + headerBytes > size) complain(`expected a header of ${headerBytes} bytes, found a file of ${size}: truncated, or not safetensors`)
-    const header = new Uint8Array(headerBytes)
-    await handle.read(header, 0, headerBytes, 8)
-    const { entries, metadata } = parseHeader(header, size - 8 - headerBytes, complain)
-    return new TensorFile(path, handle, entries, metadata, 8 + headerBytes)
+    return await readSafetensors(source)
   } catch (error) {
-    await handle.close()
+    await source.close()
     throw error
   }
+}
+
+/** The same of bytes that are open already; whoever opened them closes them when this fails. */
+export const readSafetensors = async (source: ByteSource): Promise<TensorFile> => {
+  const { path, size } = source
+  const complain = (message: string): never => {
+    throw new CheckpointError(`${path}: ${message}`)
+  }
+  if (size < 8) complain(`expected a safetensors file, found ${size} bytes`)
+  const prefix = new Uint8Array(8)
+  await source.read(prefix, 0)
+  const headerBytes = Number(new DataView(prefix.buffer).getBigUint64(0, true))
+  if (8 + headerBytes > size) complain(`expected a header of ${headerBytes} bytes, found a file of ${size}: truncated, or not safetensors`)
+  if (headerBytes > longestHeader) complain(`expected a header of at most ${longestHeader} bytes, found ${headerBytes}`)
+  const header = new Uint8Array(headerBytes)
+  await source.read(header, 8)
+  const { entries, metadata } = parseHeader(header, size - 8 - headerBytes, complain)
+  return new TensorFile(source, entries, metadata, 8 + headerBytes)
 }
 
 const parseHeader = (header: Uint8Array, dataBytes: number, complain: (message: string) => never): { entries: Map<string, Entry>; metadata: Record<string, string> } => {
   let json: unknown
   try {
-    json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(header))
+    json = parseStrictJson(new TextDecoder('utf-8', { fatal: true }).decode(header), headerBounds)
   } catch (error) {
     complain(`expected a JSON header, found ${messageOf(error)}`)
   }
@@ -126,10 +116,11 @@ const parseHeader = (header: Uint8Array, dataBytes: number, complain: (message: 
   const entries = new Map<string, Entry>()
   for (const [name, value] of Object.entries(tensors)) {
     const parsed = entrySchema.safeParse(value)
-    if (!parsed.success) complain(`tensor ${name}: expected dtype, shape and data_offsets, found ${JSON.stringify(value).slice(0, 100)}`)
+    if (!parsed.success) complain(`tensor ${name.slice(0, 100)}: expected dtype, shape and data_offsets, found ${JSON.stringify(value).slice(0, 100)}`)
     const entry = parsed.data
     const [start, end] = entry.data_offsets
-    const bytes = entry.shape.reduce((a, b) => a * b, 1) * elementBytes[entry.dtype]
+    const bytes = elementsOf(entry.shape) * elementBytes[entry.dtype]
+    if (Number.isNaN(bytes)) complain(`tensor ${name}: expected a shape that fits the file, found more elements than a number can say`)
     if (end - start !== bytes) complain(`tensor ${name}: expected ${bytes} bytes for its shape, found ${end - start}`)
     if (end > dataBytes) complain(`tensor ${name}: expected data up to byte ${end}, found ${dataBytes}: the file is truncated`)
     entries.set(name, entry)

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { createHash, type Hash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { messageOf, MissingFileError } from '../errors.ts'
 
@@ -11,10 +11,15 @@ export const sha256Of = (...views: readonly ArrayBufferView[]): string => {
 
 export const sha256OfFile = async (path: string): Promise<string> => {
   const hash = createHash('sha256')
+  await addFile(hash, path)
+  return hash.digest('hex')
+}
+
+/** Adds a file's bytes to a hash. */
+export const addFile = async (hash: Hash, path: string): Promise<void> => {
   try {
     for await (const piece of createReadStream(path)) hash.update(piece as Uint8Array)
   } catch (error) {
     throw new MissingFileError(`${path}: expected a readable file, found ${messageOf(error)}`)
   }
-  return hash.digest('hex')
 }

@@ -6,6 +6,7 @@ import { addComparisonCommands } from './commands/comparison.ts'
 import { addDataCommands } from './commands/data.ts'
 import { addExportCommand } from './commands/export.ts'
 import { addModelCommands } from './commands/models.ts'
+import { addRecipeCommands } from './commands/recipes.ts'
 import { addTrainingCommands } from './commands/training.ts'
 
 const program = new Command('cald')
@@ -16,6 +17,7 @@ const program = new Command('cald')
 
 addModelCommands(program)
 addTrainingCommands(program)
+addRecipeCommands(program)
 addDataCommands(program)
 addComparisonCommands(program)
 addExportCommand(program)

@@ -35,7 +35,7 @@ export interface TextFlags {
 export const withText = (command: Command): Command =>
   command
     .addOption(new Option('--text-case <case>', "case of transcripts; auto: the vocabulary's").choices(['auto', 'upper', 'lower', 'keep']).default('auto'))
-    .addOption(new Option('--unknown-characters <policy>', 'what becomes of a character outside the vocabulary').choices(['error', 'unk', 'drop']).default('error'))
+    .addOption(new Option('--unknown-characters <policy>', 'what becomes of a character outside the vocabulary in a training transcript (in a reference it counts as an error)').choices(['error', 'unk', 'drop']).default('error'))
 
 export const textOf = ({ textCase, unknownCharacters }: TextFlags): TextSettings => ({ case: textCase, unknown: unknownCharacters })
 
@@ -63,7 +63,9 @@ export interface TrainingFlags extends ComputeFlags, TextFlags, LabelFlags {
   microBatches: number
   lr: number
   warmup?: number
+  plateau?: number
   decay: TrainingSettings['schedule']['decay']
+  decayUpdates?: number
   lrFloor?: number
   weightDecay: number
   clip: number
@@ -85,6 +87,12 @@ export interface TrainingFlags extends ComputeFlags, TextFlags, LabelFlags {
   channels: number
   maskTimeProb?: number
   maskTimeLength?: number
+  maskFeatureProb?: number
+  maskFeatureLength?: number
+  layerDrop?: number
+  firstUpdates?: number
+  firstSeconds?: number
+  firstCharacters?: number
 }
 
 export const withTraining = (command: Command, { lr }: { lr: number }): Command =>
@@ -98,7 +106,9 @@ export const withTraining = (command: Command, { lr }: { lr: number }): Command 
     .option('--micro-batches <n>', 'micro-batches whose gradients make one update', count, 1)
     .option('--lr <rate>', 'peak learning rate', positive, lr)
     .option('--warmup <n>', 'updates over which the learning rate rises from 0 (default: a tenth of --steps)', countOrZero)
+    .option('--plateau <n>', 'updates at the peak before it falls (default: none)', countOrZero)
     .addOption(new Option('--decay <kind>', 'how the learning rate falls after the warm-up').choices(['none', 'linear', 'cosine', 'exponential']).default('linear'))
+    .option('--decay-updates <n>', 'updates over which it falls (default: those left)', count)
     .option('--lr-floor <rate>', 'learning rate at the end (default: a hundredth of --lr)', notNegative)
     .option('--weight-decay <rate>', 'decoupled weight decay of matrices and kernels', notNegative, 0.005)
     .option('--clip <norm>', 'largest global gradient norm', positive, 1)
@@ -119,7 +129,13 @@ export const withTraining = (command: Command, { lr }: { lr: number }): Command 
     .option('--speeds <factors>', 'speeds at which every training utterance is heard, separated by commas', positives, [1])
     .option('--channels <n>', 'random channels (equaliser and noise) through which every training utterance is heard, besides as it is', countOrZero, 0)
     .option('--mask-time-prob <p>', "share of frames that SpecAugment hides (default: the model's)", fraction)
-    .option('--mask-time-length <frames>', "length of SpecAugment's spans (default: the model's)", count)
+    .option('--mask-time-length <frames>', "length of SpecAugment's spans of frames (default: the model's)", count)
+    .option('--mask-feature-prob <p>', "share of features that SpecAugment hides (default: the model's)", fraction)
+    .option('--mask-feature-length <features>', "length of SpecAugment's spans of features (default: the model's)", count)
+    .option('--layer-drop <p>', "probability that an encoder layer is left out of a micro-batch (default: the model's, else 0)", fraction)
+    .option('--first-updates <n>', 'updates that hear only some of the training data: see the next two (default: none)', count)
+    .option('--first-seconds <s>', 'longest utterance there (default: any)', positive)
+    .option('--first-characters <n>', 'shortest transcript there, in characters (default: any)', countOrZero)
 
 /** What was given of some settings. */
 const given = (values: Readonly<Record<string, number | undefined>>): Record<string, number> =>
@@ -132,7 +148,14 @@ export const trainingOf = (flags: TrainingFlags, frozenByDefault: boolean): Trai
     updates: steps,
     batchSeconds: flags.batchSeconds,
     microBatches: flags.microBatches,
-    schedule: { peak: lr, warmupUpdates: flags.warmup ?? Math.floor(steps / 10), decay: flags.decay, floor: flags.lrFloor ?? lr / 100 },
+    schedule: {
+      peak: lr,
+      warmupUpdates: flags.warmup ?? Math.floor(steps / 10),
+      plateauUpdates: flags.plateau,
+      decay: flags.decay,
+      decayUpdates: flags.decayUpdates,
+      floor: flags.lrFloor ?? lr / 100,
+    },
     weightDecay: flags.weightDecay,
     clipNorm: flags.clip,
     freezeFrontend: flags.trainFrontend === true ? false : (flags.freezeFrontend ?? frozenByDefault),
@@ -150,7 +173,14 @@ export const trainingOf = (flags: TrainingFlags, frozenByDefault: boolean): Trai
       featureProjection: p,
       final: flags.finalDropout ?? p,
     }),
-    specAugment: given({ timeProbability: flags.maskTimeProb, timeLength: flags.maskTimeLength }),
+    specAugment: given({
+      timeProbability: flags.maskTimeProb,
+      timeLength: flags.maskTimeLength,
+      featureProbability: flags.maskFeatureProb,
+      featureLength: flags.maskFeatureLength,
+    }),
+    layerDrop: flags.layerDrop,
+    firstUtterances: flags.firstUpdates === undefined ? undefined : { updates: flags.firstUpdates, maxSeconds: flags.firstSeconds, minCharacters: flags.firstCharacters },
     speeds: flags.speeds,
     channels: flags.channels,
     featureCacheBytes: 2 ** 31,
@@ -171,6 +201,8 @@ export interface ConvertFlags extends TrainingFlags {
   headdim: number
   dState: number
   inheritMixers?: true
+  switchMixers?: number
+  switchOver?: number
   mixerUpdates?: number
   mixerLr?: number
 }
@@ -190,11 +222,16 @@ export const withConversion = (command: Command): Command =>
     .option('--headdim <n>', 'width of a Mamba2 head', count, 64)
     .option('--d-state <n>', 'state size of Mamba2', count, 128)
     .option('--inherit-mixers', 'start the mixers as the attention they replace: its heads, weights and widths, without Mamba2’s activation, gate and norm')
+    .option('--switch-mixers <n>', 'with --inherit-mixers: updates after which Mamba2’s activation, gate and norm are switched on (default: never)', count)
+    .option('--switch-over <n>', 'updates over which they are (default: as many as those before)', count)
     .option('--mixer-updates <n>', 'of all updates, the first that train each mixer alone towards the attention it replaces (default: none)', count)
     .option('--mixer-lr <rate>', 'learning rate there (default: --lr)', positive)
 
-/** The phase of the mixers alone, where the flags ask for one. */
-export const mixerPhaseOf = ({ mixerUpdates: updates, mixerLr, lr }: ConvertFlags): Pick<TrainingInput, 'mixerPhase'> => (updates === undefined ? {} : { mixerPhase: { updates, learningRate: mixerLr ?? lr } })
+/** The phase of the mixers alone and the switch of inherited ones, where the flags ask for them. */
+export const mixerTrainingOf = ({ mixerUpdates, mixerLr, lr, switchMixers, switchOver }: ConvertFlags): Pick<TrainingInput, 'mixerPhase' | 'mixerSwitch'> => ({
+  ...(mixerUpdates === undefined ? {} : { mixerPhase: { updates: mixerUpdates, learningRate: mixerLr ?? lr } }),
+  ...(switchMixers === undefined ? {} : { mixerSwitch: { after: switchMixers, over: switchOver ?? switchMixers } }),
+})
 
 export const guidanceOf = ({ guidance, layerwiseWeight, outputWeight, teacherEvery, switch: switchUpdate, waypointUpdates, keepOutput }: ConvertFlags): GuidanceInput => ({
   guidance,

@@ -1,8 +1,6 @@
 import type { JobContext } from '../jobs/index.ts'
 import { showProgress } from './progress.ts'
 
-const print = (text: string): boolean => process.stdout.write(`${text}\n`)
-
 /** Runs a job with progress on standard error and its result on standard output, as JSON or in words. */
 export const present = async <T>(json: boolean | undefined, job: (context: JobContext) => Promise<T>, inWords: (result: T) => string): Promise<T> => {
   const abort = new AbortController()
@@ -16,7 +14,8 @@ export const present = async <T>(json: boolean | undefined, job: (context: JobCo
   try {
     const result = await job({ signal: abort.signal, onEvent: progress.onEvent })
     progress.end()
-    print(json === true ? JSON.stringify(result) : inWords(result))
+    const words = json === true ? JSON.stringify(result) : inWords(result)
+    if (words !== '') process.stdout.write(`${words}\n`)
     return result
   } finally {
     progress.end()

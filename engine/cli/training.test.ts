@@ -84,7 +84,7 @@ describe('cald finetune and convert', () => {
     expect(figures).toMatchObject({ wer, cer })
     // The corpus is the one it was trained on.
     expect(evaluated.stderr).toContain('was trained on this data')
-    expect(transcribed.code).toBe(1)
+    expect(transcribed.code).toBe(2)
     expect(transcribed.stderr).toContain('gone.wav')
     const compared = await cald('compare', '--models', `${shop.model},${student}`, '--data', shop.manifest, '--json')
     expect(JSON.parse(compared.stdout)).toMatchObject({ models: [{ model: shop.model }, { model: student, wer, cer }], utterances: 8, wer: { confidence: 0.95 } })

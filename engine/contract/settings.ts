@@ -8,8 +8,9 @@ const fraction = z.number().min(0).max(1)
 export const scheduleSchema = z.strictObject({
   peak: z.number().positive().describe('learning rate after the warm-up'),
   warmupUpdates: z.int().nonnegative().describe('updates over which it rises from 0'),
+  plateauUpdates: z.int().nonnegative().optional().describe('updates at the peak before it falls; default: none'),
   decay: z.enum(['none', 'linear', 'cosine', 'exponential']).describe('how it falls after the warm-up'),
-  decayUpdates: count.optional().describe('updates over which it falls; default: those left after the warm-up'),
+  decayUpdates: count.optional().describe('updates over which it falls; default: those left after warm-up and plateau'),
   floor: z.number().nonnegative().describe('learning rate after the decay'),
 })
 
@@ -31,6 +32,10 @@ export const trainingSchema = z.strictObject({
     .strictObject({ updates: count.describe('of all updates, those in which each mixer is trained alone'), learningRate: z.number().positive().describe('learning rate there, risen to over its first tenth') })
     .optional()
     .describe('a first phase that trains each mixer alone, on the inputs of its layer in the model it starts from, towards the output of the attention there; default: none'),
+  mixerSwitch: z
+    .strictObject({ after: z.int().nonnegative().describe('updates before it begins'), over: count.describe('updates over which it goes from nothing to Mamba2’s') })
+    .optional()
+    .describe('inherited mixers: when Mamba2’s activation, gate and norm are switched on; default: never'),
   waypointEvery: count.optional().describe('updates between snapshots that are kept, for waypoint guidance; default: none'),
   seed: z.int().nonnegative(),
   /** Regularisation; where absent, the model's config.json decides. */
@@ -44,6 +49,15 @@ export const trainingSchema = z.strictObject({
     .partial()
     .default({})
     .describe('SpecAugment spans; default: those of the model'),
+  layerDrop: fraction.optional().describe('probability that an encoder layer is left out of an update’s micro-batch; default: layerdrop of the model’s config.json, else 0'),
+  firstUtterances: z
+    .strictObject({
+      updates: count.describe('first updates that it holds for'),
+      maxSeconds: seconds.optional().describe('longest utterance'),
+      minCharacters: z.int().nonnegative().optional().describe('shortest transcript'),
+    })
+    .optional()
+    .describe('which training utterances the first updates hear; default: all'),
   speeds: z.array(z.number().min(0.5).max(2)).min(1).default([1]).describe('speeds at which every training utterance is heard'),
   channels: z.int().nonnegative().default(0).describe('random channels (an equaliser and noise) through which every training utterance is heard, besides as it is'),
   featureCacheBytes: z.int().nonnegative().default(2 ** 31).describe('memory for cached frontend features, in bytes'),
@@ -79,6 +93,7 @@ export const mixerSchema = z.strictObject({
   convActivation: z.enum(['silu', 'none']).default('silu').describe('activation behind the convolution'),
   gate: z.enum(['silu', 'none']).default('silu').describe('gate of the scan’s output'),
   norm: z.enum(['rms', 'none']).default('rms').describe('norm before the output projection'),
+  blend: z.boolean().optional().describe('whether activation, gate and norm count by a share that a run raises from 0 to 1'),
 })
 export type MixerSettings = z.infer<typeof mixerSchema>
 /** The same as a caller writes it down. */

@@ -114,6 +114,10 @@ describe('Vocabulary', () => {
     expect(() => Vocabulary.parse(json, {}, 'vocab.json')).toThrow(message)
   })
 
+  it('knows special tokens by their text, also where transformers wrote more of them', () => {
+    expect(Vocabulary.parse({ '[PAD]': 0, A: 1 }, { pad_token: { __type: 'AddedToken', content: '[PAD]' } }, 'vocab.json').blank).toBe(0)
+  })
+
   it('must fit the head', () => {
     expect(() => requireFit(vocabulary, 32, 'vocab.json')).toThrow(VocabularyError)
   })

@@ -2,10 +2,13 @@ import { z } from 'zod'
 import type { TextSettings } from '../contract/index.ts'
 import { VocabularyError } from '../errors.ts'
 
+/** A token is its text, or what transformers writes of a token that was added. */
+const token = z.union([z.string(), z.looseObject({ content: z.string() }).transform(({ content }) => content)])
+
 const tokenizerSchema = z.looseObject({
-  pad_token: z.string().default('<pad>'),
-  unk_token: z.string().default('<unk>'),
-  word_delimiter_token: z.string().default('|'),
+  pad_token: token.default('<pad>'),
+  unk_token: token.default('<unk>'),
+  word_delimiter_token: token.default('|'),
 })
 
 const specialTokens = ['<pad>', '<s>', '</s>', '<unk>'] as const

@@ -1,13 +1,22 @@
-import type { MixerInput } from '../contract/index.ts'
+import type { MixerInput, TrainingSettings } from '../contract/index.ts'
 import { layerStage, viewOf, type ParameterPlace, type SpeechModel, type Wav2Vec2Config } from '../models/index.ts'
 
 /**
  * The mixer that can start as the attention it replaces: one group and one head for each head of the attention, states as wide as a head,
- * and none of Mamba2's activation, gate and norm.
+ * and none of Mamba2's activation, gate and norm, or all of them with a share of nothing that a run may raise (`switched`).
  */
-export const inheritedMixer = ({ hidden_size, num_attention_heads }: Wav2Vec2Config): MixerInput => {
+export const inheritedMixer = ({ hidden_size, num_attention_heads }: Wav2Vec2Config, switched: boolean): MixerInput => {
   const headSize = hidden_size / num_attention_heads
-  return { expand: 1, dState: headSize, dConv: 4, headdim: headSize, ngroups: num_attention_heads, convActivation: 'none', gate: 'none', norm: 'none' }
+  const shape = { expand: 1, dState: headSize, dConv: 4, headdim: headSize, ngroups: num_attention_heads }
+  return switched ? { ...shape, blend: true } : { ...shape, convActivation: 'none', gate: 'none', norm: 'none' }
+}
+
+/** The share that activation, gate and norm have in an update (0-based): 0 up to `after`, then rising evenly to 1 over `over` updates. */
+export const mixerShare = ({ after, over }: NonNullable<TrainingSettings['mixerSwitch']>, update: number): number => Math.min(1, Math.max(0, (update + 1 - after) / over))
+
+/** Sets that share in every mixer of `parameters`. */
+export const setMixerShare = ({ layout }: Pick<SpeechModel, 'layout'>, parameters: Float32Array, share: number): void => {
+  for (const place of layout.places) if (place.local.endsWith('_mamba.blend')) viewOf(parameters, place).fill(share)
 }
 
 /** Frames over which a state of an inherited mixer fades to 1/e; it weights what it hears by the reciprocal, so that it begins as a running mean. */
@@ -27,7 +36,9 @@ export const inheritAttention = (student: SpeechModel, start: SpeechModel): void
     const attention = viewsOf(start, layer)
     for (const direction of ['fw_mamba', 'bw_mamba']) {
       const mixer = viewsOf(student, layer, direction)
-      const projection = mixer('in_proj.weight').fill(0)
+      const whole = mixer('in_proj.weight')
+      // The rows of a gate, which come first, keep their random weights.
+      const projection = whole.subarray(whole.length - (3 * width + heads) * width).fill(0)
       const bias = mixer('conv1d.bias')
       for (const [i, [name, factor]] of ([['v_proj', 1], ['k_proj', 1], ['q_proj', scale]] as const).entries()) {
         projection.set(attention(`${name}.weight`).map((value) => value * factor), i * width * width)

@@ -2,6 +2,8 @@ import type { TrainingSettings } from '../contract/index.ts'
 import { batchStream, BatchLoader, loadBatch, type LoadOptions, type Utterance } from '../datasets/index.ts'
 import { framesOf, type SpeechBatch, type Wav2Vec2Config } from '../models/index.ts'
 import { float32 } from '../runtime/index.ts'
+import { UsageError } from '../errors.ts'
+import { CounterRandom } from '../random.ts'
 import type { FeatureStore } from './features.ts'
 import type { TrainingBatch } from './objective.ts'
 import { drawnMasks, remembered, type RandomKey } from './runner.ts'
@@ -19,6 +21,31 @@ interface MicroBatchRequest {
   readonly settings: TrainingSettings
   readonly task: Task
   readonly audio: LoadOptions
+}
+
+/** Whether the first updates may hear an utterance. */
+const heardFirst = ({ maxSeconds = Infinity, minCharacters = 0 }: NonNullable<TrainingSettings['firstUtterances']>, { duration, text = '' }: Utterance): boolean =>
+  duration <= maxSeconds && text.length >= minCharacters
+
+/** The utterances of each micro-batch, from those of update `update` on: of the first updates only such as these may hear. UsageError when there are none. */
+function* utteranceStream(train: readonly Utterance[], { firstUtterances: first, microBatches: each, batchSeconds: maxSeconds, seed }: TrainingSettings, update: number): Generator<Utterance[]> {
+  const before = first?.updates ?? 0
+  if (first !== undefined && update < before) {
+    const chosen = train.filter((utterance) => heardFirst(first, utterance))
+    if (chosen.length === 0) throw new UsageError(`the first ${before} updates: expected training utterances of at most ${first.maxSeconds ?? Infinity} s and at least ${first.minCharacters ?? 0} characters, found none`)
+    let left = (before - update) * each
+    for (const indices of batchStream(chosen, { maxSeconds, seed }, update * each)) {
+      if (left-- === 0) break
+      yield indices.map((index) => chosen[index]!)
+    }
+  }
+  for (const indices of batchStream(train, { maxSeconds, seed }, Math.max(0, update - before) * each)) yield indices.map((index) => train[index]!)
+}
+
+/** The encoder layers that a micro-batch leaves out: each with probability `layerdrop` of its own (Wav2Vec2's layer drop). */
+const droppedLayers = ({ layerdrop = 0, num_hidden_layers }: Wav2Vec2Config, { seed, update, microBatch }: RandomKey): ReadonlySet<number> => {
+  const random = new CounterRandom(seed, 'layer drop', update, microBatch)
+  return new Set(Array.from({ length: num_hidden_layers }, (_, layer) => layer).filter(() => random.nextFloat() < layerdrop))
 }
 
 /** What each update trains on: its micro-batches with their targets, dropout masks and SpecAugment spans, all from (seed, update) alone. */
@@ -41,10 +68,7 @@ export class MicroBatches {
   async *from(update: number): AsyncGenerator<readonly MicroBatch[]> {
     const { train, settings } = this.#request
     const each = settings.microBatches
-    const stream = batchStream(train, { maxSeconds: settings.batchSeconds, seed: settings.seed }, update * each)
-    const chosen = (function* () {
-      for (const indices of stream) yield indices.map((index) => train[index]!)
-    })()
+    const chosen = utteranceStream(train, settings, update)
     let current: MicroBatch[] = []
     for await (const { utterances, batch } of this.#loaded(chosen)) {
       current.push({ utterances, batch: this.#prepare(utterances, batch, { seed: settings.seed, update, microBatch: current.length }) })
@@ -93,6 +117,7 @@ export class MicroBatches {
       objective: this.#request.task.objective,
       targets: utterances.map((utterance) => this.#targets.get(utterance)!),
       masks: remembered(drawnMasks(key)),
+      droppedLayers: droppedLayers(config, key),
       spans: {
         time: time.probability === 0 ? undefined : maskTimeSpans({ ...key, ...time, lengths: sizes.lengths, frames: sizes.frames }),
         feature: feature.probability === 0 ? undefined : maskFeatureSpans({ ...key, ...feature, batch: sizes.batch, features: config.hidden_size }),

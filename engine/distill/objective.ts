@@ -11,6 +11,8 @@ export interface TrainingBatch extends BatchContext, Targeted {
   /** [batch, time, channels] of a frozen frontend, shared by teacher and student. */
   readonly features: HostTensor | undefined
   readonly objective: Objective
+  /** Encoder layers that the student leaves out of this micro-batch; default: none. */
+  readonly droppedLayers?: ReadonlySet<number>
   /** Where it is some rows of a larger batch: their part of masks that are drawn for that. */
   readonly part?: (whole: MaskSource) => MaskSource
 }

@@ -15,6 +15,8 @@ export interface Pass {
   /** What the head makes of it, of shape `logitsShape`. */
   readonly logits: Float32Array
   readonly logitsShape: readonly number[]
+  /** Layers that were left out: what went in came out, and nothing teaches them. */
+  readonly dropped: ReadonlySet<number>
 }
 
 /**
@@ -23,36 +25,36 @@ export interface Pass {
  */
 export const keptBytes = 2 ** 30
 
-/**
- * Runs the projection, the layers and the head over a frontend's features. For a pass that will be gone back over, the last layers keep what cost
- * most to compute, as many of them as `keep` bytes have room for.
- */
-export const forwardPass = async (device: Device, runner: StageRunner, features: DeviceTensor, batch: BatchContext, keep = 0): Promise<Pass> => {
+interface PassOptions {
+  /** Layers to leave out. */
+  readonly dropped?: ReadonlySet<number> | undefined
+  /** Of a pass that will be gone back over: memory for what cost most to compute, which the last layers keep while there is room. */
+  readonly keep?: number
+}
+
+/** Runs the projection, the layers but those dropped, and the head over a frontend's features. */
+export const forwardPass = async (device: Device, runner: StageRunner, features: DeviceTensor, batch: BatchContext, { dropped = new Set(), keep = 0 }: PassOptions = {}): Promise<Pass> => {
   const inputs = [await runner.projection(features, batch)]
   const kept: (Kept | undefined)[] = []
-  const keeping = Math.min(runner.layers, Math.floor(keep / runner.keptBytes(batch)))
+  const firstKeeping = runner.layers - Math.floor(keep / runner.keptBytes(batch))
   for (let i = 0; i < runner.layers; i++) {
-    if (i < runner.layers - keeping) {
-      inputs.push(await runner.layer(i, inputs[i]!, batch))
-      kept.push(undefined)
-    } else {
-      const layer = await runner.keepingLayer(i, inputs[i]!, batch)
-      inputs.push(layer.y)
-      kept.push(layer.kept)
-    }
+    const x = inputs[i]!
+    const layer = dropped.has(i) ? { y: x, kept: undefined } : i < firstKeeping ? { y: await runner.layer(i, x, batch), kept: undefined } : await runner.keepingLayer(i, x, batch)
+    inputs.push(layer.y)
+    kept.push(layer.kept)
   }
   const { hidden, logits } = await runner.head(inputs[runner.layers]!, batch)
   const { data, shape } = await device.read(logits)
   logits.dispose()
-  return { features, inputs, kept, last: hidden, logits: data as Float32Array, logitsShape: shape }
+  return { features, inputs, kept, last: hidden, logits: data as Float32Array, logitsShape: shape, dropped }
 }
 
 /** The N hidden states that the layerwise loss compares: the outputs of the layers, the last one behind the final norm. */
 export const hiddenStates = ({ inputs, last }: Pass): DeviceTensor[] => [...inputs.slice(1, -1), last]
 
-/** Frees what a pass holds but its features; what was kept is gone after the backward pass. */
-export const disposePass = ({ inputs, last }: Pass): void => {
-  for (const tensor of [...inputs, last]) tensor.dispose()
+/** Frees what a pass holds but its features; with what layers kept, where no backward pass came by. */
+export const disposePass = ({ inputs, kept, last }: Pass): void => {
+  for (const tensor of new Set([...inputs, last, ...kept.flatMap((own) => Object.values(own ?? {}))])) tensor.dispose()
 }
 
 /** What a layer kept, which is forgotten with it: memory falls while the backward pass goes down. */
@@ -68,21 +70,23 @@ const take = (kept: Pass['kept'], layer: number): Kept | undefined => {
  */
 export const backwardPass = async (
   runner: StageRunner,
-  { features, inputs, kept, logitsShape }: Pass,
+  { features, inputs, kept, logitsShape, dropped }: Pass,
   dLogits: Float32Array,
   batch: BatchContext,
   gradient: Float32Array,
   { guides, audio }: { guides: readonly Guide[] | undefined; audio: SpeechBatch | undefined },
 ): Promise<number[]> => {
   const { layers } = runner
+  const guideOf = (layer: number): Guide | undefined => (dropped.has(layer) ? undefined : guides?.[layer])
   const losses = new Array<number>(layers).fill(0)
-  let { dx, alignment } = await runner.headBackward(inputs[layers]!, float32(dLogits, logitsShape), batch, gradient, guides?.[layers - 1])
+  let { dx, alignment } = await runner.headBackward(inputs[layers]!, float32(dLogits, logitsShape), batch, gradient, guideOf(layers - 1))
   losses[layers - 1] = alignment
   for (let i = layers - 1; i >= 0; i--) {
+    if (dropped.has(i)) continue
     const above = dx!
     // The last layer's hidden state was compared in the head, behind the final norm.
     const own = take(kept, i)
-    ;({ dx, alignment } = await runner.layerBackward(i, inputs[i]!, above, batch, gradient, i < layers - 1 ? guides?.[i] : undefined, own))
+    ;({ dx, alignment } = await runner.layerBackward(i, inputs[i]!, above, batch, gradient, i < layers - 1 ? guideOf(i) : undefined, own))
     for (const tensor of Object.values(own ?? {})) tensor.dispose()
     if (i < layers - 1) losses[i] = alignment
     above.dispose()

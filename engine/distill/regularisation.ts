@@ -2,10 +2,11 @@ import type { TrainingSettings } from '../contract/index.ts'
 import { UsageError } from '../errors.ts'
 import type { Wav2Vec2Config } from '../models/index.ts'
 
-/** The model's configuration with the dropout and SpecAugment that the settings ask for; what they leave open stays the model's. */
-export const withRegularisation = (config: Wav2Vec2Config, { dropout, specAugment }: Pick<TrainingSettings, 'dropout' | 'specAugment'>): Wav2Vec2Config => {
+/** The model's configuration with the dropout, layer drop and SpecAugment that the settings ask for; what they leave open stays the model's. */
+export const withRegularisation = (config: Wav2Vec2Config, { dropout, specAugment, layerDrop }: Pick<TrainingSettings, 'dropout' | 'specAugment' | 'layerDrop'>): Wav2Vec2Config => {
   const result = {
     ...config,
+    layerdrop: layerDrop ?? config.layerdrop,
     hidden_dropout: dropout.hidden ?? config.hidden_dropout,
     activation_dropout: dropout.activation ?? config.activation_dropout,
     attention_dropout: dropout.attention ?? config.attention_dropout,

@@ -106,7 +106,7 @@ const readState = async (folder: string, state: TrainingState): Promise<Progress
       if (file.shape(name)[0] !== vector.length) {
         throw new CheckpointError(`${folder}: ${name}: expected ${vector.length} values for this model, found ${file.shape(name)[0]}`)
       }
-      vector.set(await file.read(name))
+      await file.readInto(name, vector)
     }
   } finally {
     await file.close()

@@ -71,7 +71,7 @@ const stageGraphs = (name: string, options: StageOptions, build: (p: Parameters,
   const { outputs, y, x, aligned, loss = alignmentLoss } = build(p, dropout)
   const forward = graph(`${name} forward`, outputs)
   const used = new Set<Value>(forward.inputs)
-  const parameters = p.values.filter((value) => used.has(value))
+  const parameters = p.trained.filter((value) => used.has(value))
 
   const wrt: Value[] = x === undefined ? parameters : [x, ...parameters]
   const named = (seeds: readonly Seed[]): Record<string, Value> => {

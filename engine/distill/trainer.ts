@@ -10,6 +10,7 @@ import { tallyAnswers } from './evaluation.ts'
 import { FeatureStore } from './features.ts'
 import { guidanceWays, sameFrontend, type Classroom, type Guide, type Waypoint } from './guidance/index.ts'
 import { MicroBatches, type MicroBatch } from './microBatches.ts'
+import { mixerShare, setMixerShare } from './inherit.ts'
 import { MixerPhase, mixerSegments } from './mixerPhase.ts'
 import { accumulateGradient, normalisersOf, type LossParts, type Normalisers } from './objective.ts'
 import { AdamW, type AdamWSegment } from './optimiser/adamw.ts'
@@ -38,6 +39,8 @@ export interface TrainingRequest {
   readonly source: SpeechModel | undefined
   readonly waypoints: readonly Waypoint[]
   readonly settings: TrainingSettings
+  /** What run.json says of how they were chosen. */
+  readonly chosen?: Readonly<Record<string, unknown>> | undefined
   readonly task: Task
   readonly audio: LoadOptions
   readonly train: readonly Utterance[]
@@ -147,9 +150,9 @@ class Trainer {
   }
 
   async #begin(): Promise<number> {
-    const { out } = this.#request
+    const { out, chosen = {} } = this.#request
     await requireEmptyFolder(out)
-    await writeFileAtomic(join(out, 'run.json'), `${JSON.stringify({ ...this.#settings(), versions: { node: process.version } }, null, 2)}\n`)
+    await writeFileAtomic(join(out, 'run.json'), `${JSON.stringify({ ...this.#settings(), ...chosen, versions: { node: process.version } }, null, 2)}\n`)
     return 0
   }
 
@@ -168,6 +171,7 @@ class Trainer {
   async #update(microBatches: readonly MicroBatch[]): Promise<UpdateEvent> {
     const { settings } = this.#request
     const started = performance.now()
+    this.#switchMixers()
     const parts = await this.#learn(microBatches)
     const norm = gradientNorm([this.#gradient])
     const rate = this.#learningRate()
@@ -216,7 +220,7 @@ class Trainer {
     try {
       if (this.#mixersApart()) return await this.#mixerPhase!.learn(microBatch, features, normalisers, this.#gradient)
       const lesson = await this.#guide?.teach({ update: this.#state.update, microBatch: index }, microBatch, features, normalisers)
-      const pass = await forwardPass(device, this.#student, features, batch, keptBytes)
+      const pass = await forwardPass(device, this.#student, features, batch, { dropped: batch.droppedLayers, keep: keptBytes })
       const parts = await accumulateGradient(this.#student, pass, lesson, batch, normalisers, this.#gradient, !settings.freezeFrontend)
       await lesson?.close()
       disposePass(pass)
@@ -229,6 +233,14 @@ class Trainer {
   /** Whether the update under way is of the phase in which mixers learn alone. */
   #mixersApart(): boolean {
     return this.#state.update < (this.#request.settings.mixerPhase?.updates ?? 0)
+  }
+
+  /** Sets the share that activation, gate and norm of inherited mixers have in the update under way. */
+  #switchMixers(): void {
+    const { settings, student } = this.#request
+    const { update, parameters, averaged } = this.#state
+    if (settings.mixerSwitch === undefined) return
+    for (const vector of [parameters, ...(averaged === undefined ? [] : [averaged])]) setMixerShare(student, vector, mixerShare(settings.mixerSwitch, update))
   }
 
   /** Of the update under way. */

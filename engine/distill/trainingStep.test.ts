@@ -102,7 +102,7 @@ const prepare = (step: StepCase, keep: (bytesOfALayer: number) => number = () =>
     for (const microBatch of microBatches) {
       const heard = teacher === undefined ? undefined : await teacher.runner.frontend(microBatch.audio!)
       const lesson = teacher === undefined ? undefined : { pass: await forwardPass(device, teacher.runner, heard!, microBatch), ...teacher.weights }
-      const pass = await forwardPass(device, student, await student.frontend(microBatch.audio!), microBatch, keep(student.keptBytes(microBatch)))
+      const pass = await forwardPass(device, student, await student.frontend(microBatch.audio!), microBatch, { keep: keep(student.keptBytes(microBatch)) })
       parts.push(await accumulateGradient(student, pass, lesson, microBatch, normalisers, gradient, true))
     }
     expect([...used].sort()).toEqual(Object.keys(step.dropoutMasks).sort())

@@ -61,7 +61,7 @@ export class TrialUpdates {
     this.#gradient.fill(0)
     const features = await this.#device.upload(batch.features!)
     const taught = await forwardPass(this.#device, this.#teacher, features, batch)
-    const pass = await forwardPass(this.#device, this.#student, features, batch, this.#shape.keep ?? keptBytes)
+    const pass = await forwardPass(this.#device, this.#student, features, batch, { keep: this.#shape.keep ?? keptBytes })
     const parts = await accumulateGradient(this.#student, pass, { pass: taught, layerwiseWeight: 3.75, outputWeight: 0.25 }, batch, normalisers, this.#gradient, false)
     for (const each of [taught, pass]) disposePass(each)
     features.dispose()

@@ -1,7 +1,7 @@
 import type { Figures, TextSettings } from '../contract/index.ts'
 import { UsageError } from '../errors.ts'
 import { align, decidingFigure, figureKinds, figuresOf, pairedBootstrap, wordsOf, type FigureName, type PairedDifference } from '../evaluate/index.ts'
-import type { ComputeSettings, JobContext } from './context.ts'
+import { openReadyModel, type ComputeSettings, type JobContext } from './context.ts'
 import { evaluate, type Evaluation } from './evaluate.ts'
 
 export interface CompareSettings extends ComputeSettings {
@@ -46,6 +46,8 @@ const ofRightAnswers = ({ difference, low, high, ...rest }: PairedDifference): P
 /** Two models on the same utterances: their figures, the difference with a paired bootstrap interval, and where they disagree most. */
 export const compare = async ({ models, disagreements, ...settings }: CompareSettings, context: JobContext): Promise<Comparison> => {
   if (models[0] === models[1]) throw new UsageError(`--models: expected two different models, found ${models[0]} twice`)
+  // A second model that does not open is said before the first one has been evaluated for an hour.
+  for (const model of models) await openReadyModel(model)
   const [first, second] = [await evaluate({ ...settings, model: models[0] }, context), await evaluate({ ...settings, model: models[1] }, context)]
   const figure = decidingFigure(first)!
   if (decidingFigure(second) !== figure) throw new UsageError(`--models: expected two models of one task, found ${models[0]}, measured by ${figureKinds[figure].label}, and ${models[1]}, by ${figureKinds[decidingFigure(second)!].label}`)

@@ -23,12 +23,13 @@ export interface ReadyModel {
   readonly audio: LoadOptions
 }
 
-/** Opens a model folder and checks that the vocabulary of a CTC head fits it. */
-export const openReadyModel = async (path: string): Promise<ReadyModel> => {
+/** Opens a model folder (or a weights file in one), says what of it was not as usual, and checks that the vocabulary of a CTC head fits it. */
+export const openReadyModel = async (path: string, onEvent?: OnEvent): Promise<ReadyModel> => {
   const model = await openModel(path)
-  const vocabulary = headOf(model.config).kind === 'ctc' ? Vocabulary.parse(model.folder.vocabulary, model.folder.tokenizer, `${path}/vocab.json`) : undefined
-  if (vocabulary !== undefined) requireFit(vocabulary, model.config.vocab_size, `${path}/vocab.json`)
-  const { sampling_rate, do_normalize } = parsePreprocessor(model.folder.preprocessor, `${path}/preprocessor_config.json`)
+  const vocabulary = headOf(model.config).kind === 'ctc' ? Vocabulary.parse(model.folder.vocabulary, model.folder.tokenizer, `${model.folder.path}/vocab.json`) : undefined
+  if (vocabulary !== undefined) requireFit(vocabulary, model.config.vocab_size, `${model.folder.path}/vocab.json`)
+  const { sampling_rate, do_normalize } = parsePreprocessor(model.folder.preprocessor, `${model.folder.path}/preprocessor_config.json`)
+  for (const message of model.notes) onEvent?.({ kind: 'note', message })
   return { model, vocabulary, audio: { samplingRate: sampling_rate, normalise: do_normalize } }
 }
 

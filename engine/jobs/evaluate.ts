@@ -33,7 +33,7 @@ export interface Evaluation extends Figures {
 
 /** Figures of a model over a corpus: WER and CER by greedy decoding, or accuracy; refuses a corpus with an unreadable recording before it starts. */
 export const evaluate = async (settings: EvaluateSettings, { signal, onEvent }: JobContext): Promise<Evaluation> => {
-  const { model, vocabulary, audio } = await openReadyModel(settings.model)
+  const { model, vocabulary, audio } = await openReadyModel(settings.model, onEvent)
   const utterances = await readCorpus(settings.data)
   const task = taskOf(model.config, { model: settings.model, vocabulary, text: settings.text, fields: settings.labels })
   task.check(utterances)

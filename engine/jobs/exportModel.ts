@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises'
 import { basename, extname } from 'node:path'
 import { normaliseAudio } from '../audio/index.ts'
-import { requireEmptyFolder, sha256OfFile, statedLicence, writeCard, writeFileAtomic } from '../checkpoint/index.ts'
+import { locateWeights, requireEmptyFolder, sha256OfWeights, statedLicence, writeCard, writeFileAtomic } from '../checkpoint/index.ts'
 import { InterruptedError, RuntimeError, UsageError } from '../errors.ts'
 import type { Vocabulary } from '../datasets/index.ts'
 import { describeHead, headOf, Inference, onnxCard, requireFloat16, samplesPerFrame, saveModel, wholeFile } from '../models/index.ts'
@@ -9,7 +9,6 @@ import { encodePieces, opset, type Precision } from '../onnx/index.ts'
 import { fillUniform } from '../random.ts'
 import { openDevice, openOnnxFile } from '../runtime/index.ts'
 import { openReadyModel, type JobContext, type ReadyModel } from './context.ts'
-import { weightsOf } from './lineage.ts'
 
 export interface ExportSettings {
   readonly model: string
@@ -127,7 +126,7 @@ const exportOnnx = async (ready: ReadyModel, settings: ExportSettings, sourceSha
   const { out, precision, format, check } = settings
   const { model, vocabulary, audio } = ready
   if (vocabulary === undefined) throw new UsageError(`${settings.model}: expected a model with a CTC head for an ONNX file, found ${describeHead(headOf(model.config))} (--format safetensors takes any)`)
-  const licence = await statedLicence(settings.model)
+  const licence = await statedLicence(model.folder.path)
   const metadata = metadataOf(ready, vocabulary, settings, sourceSha256, licence)
   requireOnnxSize(model.parameters.length * (precision === 'float32' ? 4 : 2), out, precision)
   const { pieces, bytes } = encodePieces(wholeFile(model, { precision, normalise: audio.normalise, metadata }))
@@ -143,20 +142,20 @@ const exportFolder = async ({ model }: ReadyModel, { out, precision, format }: E
   // The weights are others now: the copy says which ones they were.
   const copy = { ...model, config: { ...model.config, cald: { ...model.config.cald, exportedFromSha256: sourceSha256 } } }
   await saveModel(out, copy, model.folder, { precision })
-  return { out, format, precision, bytes: (await stat(weightsOf(out))).size, sourceSha256, card: null, agreement: null }
+  return { out, format, precision, bytes: (await stat((await locateWeights(out)).file)).size, sourceSha256, card: null, agreement: null }
 }
 
 /**
  * Writes a model for others: as one ONNX file with its card (checked against the engine on the CPU before it takes its place), or as a new
  * model folder in the float type asked for. UsageError when the model does not fit the format.
  */
-export const exportModel = async (settings: ExportSettings, { signal }: JobContext): Promise<Exported> => {
+export const exportModel = async (settings: ExportSettings, { signal, onEvent }: JobContext): Promise<Exported> => {
   const { out, format, precision } = settings
   if (format === 'onnx' && extname(out) !== '.onnx') throw new UsageError(`--out: expected a file ending in .onnx, found ${out} (--format safetensors writes a model folder)`)
   if (format === 'safetensors') await requireEmptyFolder(out)
-  const ready = await openReadyModel(settings.model)
+  const ready = await openReadyModel(settings.model, onEvent)
   if (precision === 'float16') requireFloat16(ready.model, '--float16')
-  const sourceSha256 = await sha256OfFile(weightsOf(settings.model))
+  const sourceSha256 = await sha256OfWeights(settings.model)
   if (signal.aborted) throw new InterruptedError('stopped before anything was written')
   return format === 'onnx' ? exportOnnx(ready, settings, sourceSha256) : exportFolder(ready, settings, sourceSha256)
 }

@@ -86,4 +86,29 @@ describe('a full disk', () => {
     expect(ended?.stderr.trim().split('\n').at(-1)).toMatch(/^cald: .*corpus: expected to write it, found ENOSPC/)
     expect(ended?.left).toEqual([])
   })
+
+  it('stops what writes one file, and the command says so in one line with exit code 1', async (context) => {
+    const shop = await openWorkshop()
+    const run = join(shop.folder, 'run')
+    const trained = await cald('finetune', '--model', shop.model, '--train', shop.manifest, '--dev', shop.manifest, '--out', run, '--steps', '1')
+    expect(trained.code, trained.stderr).toBe(0)
+    for (const command of [
+      (folder: string) => ['export', '--model', shop.model, '--out', join(folder, 'model.onnx')],
+      (folder: string) => ['export', '--model', shop.model, '--format', 'safetensors', '--float16', '--out', join(folder, 'model')],
+      (folder: string) => ['report', run, '--out', join(folder, 'report.html')],
+      (folder: string) => ['finetune', '--model', shop.model, '--train', shop.manifest, '--dev', shop.manifest, '--out', join(folder, 'run'), '--steps', '1'],
+      (folder: string) => ['convert', '--teacher', shop.model, '--guidance', 'target', '--headdim', '8', '--d-state', '4', '--train', shop.manifest, '--dev', shop.manifest, '--out', join(folder, 'run'), '--steps', '1'],
+    ]) {
+      const ended = await onSmallDisk(4, async (folder) => {
+        const result = await cald(...command(folder))
+        const left = await readdir(folder, { recursive: true })
+        return { ...result, unfinished: left.filter((name) => name.includes('.unfinished-')) }
+      })
+      if (ended === undefined) context.skip('mounting a small file system is not allowed here')
+      const what = command('OUT').join(' ')
+      expect(ended?.code, `${what}: ${ended?.stderr}`).toBe(1)
+      expect(ended?.stderr.trim().split('\n').at(-1), what).toMatch(/^cald: .*: expected to write it, found ENOSPC/)
+      expect(ended?.unfinished, what).toEqual([])
+    }
+  })
 })

@@ -2,7 +2,7 @@ import { cp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { openWorkshop, type Workshop } from '../cli/testing/command.ts'
-import type { GuidanceInput, JobEvent, TrainingInput } from '../contract/index.ts'
+import type { GuidanceInput, JobEvent, MixerInput, TrainingInput } from '../contract/index.ts'
 import { openSafetensors } from '../checkpoint/index.ts'
 import { CheckpointError, InterruptedError, MissingFileError, UsageError } from '../errors.ts'
 import { openModel } from '../models/index.ts'
@@ -39,7 +39,7 @@ interface Run {
   readonly events: JobEvent[]
 }
 
-const run = async (name: string, guidance: GuidanceInput, { stopAfter = Infinity, resume = false, updates = 8, more = {} }: { stopAfter?: number; resume?: boolean | number; updates?: number; more?: Partial<TrainingInput> } = {}): Promise<Run> => {
+const run = async (name: string, guidance: GuidanceInput, { stopAfter = Infinity, resume = false, updates = 8, more = {}, mixers = mixer }: { stopAfter?: number; resume?: boolean | number; updates?: number; more?: Partial<TrainingInput>; mixers?: MixerInput | 'inherited' } = {}): Promise<Run> => {
   const events: JobEvent[] = []
   const abort = new AbortController()
   const onEvent = (event: JobEvent): void => {
@@ -47,7 +47,7 @@ const run = async (name: string, guidance: GuidanceInput, { stopAfter = Infinity
     if (event.kind === 'update' && event.update === stopAfter) abort.abort()
   }
   const data = { train: [shop.manifest], dev: [shop.manifest], text }
-  const settings = { ...compute, ...data, teacher: join(teacherRun, 'last'), source: undefined, guidance, mixer, out: join(shop.folder, name), resume, training: { ...training, updates, ...more } }
+  const settings = { ...compute, ...data, teacher: join(teacherRun, 'last'), source: undefined, guidance, mixer: mixers, out: join(shop.folder, name), resume, training: { ...training, updates, ...more } }
   return { summary: await convert(settings, { signal: abort.signal, onEvent }), events }
 }
 
@@ -144,6 +144,38 @@ describe('the mixers’ phase', () => {
   })
 })
 
+describe('the switch of inherited mixers', () => {
+  const mixerSwitch = { after: 2, over: 4 }
+  const guidance: GuidanceInput = { guidance: 'target', ...weights }
+
+  it('raises their share over the updates it is told, and is kept with the model', async () => {
+    await run('switched', guidance, { mixers: 'inherited', more: { mixerSwitch, keepCheckpoints: 4, averageDecay: 0.5 } })
+    const { layout, parameters, config } = await openModel(join(shop.folder, 'switched', 'last'))
+    const shares = layout.places.filter(({ name }) => name.endsWith('_mamba.blend'))
+    expect(shares.length).toBe(2 * config.num_hidden_layers)
+    for (const { offset } of shares) {
+      expect(parameters[offset]).toBe(1)
+      for (const [update, share] of [[2, 0], [4, 0.5], [6, 1], [8, 1]]) {
+        const file = await openSafetensors(join(shop.folder, 'switched', 'checkpoints', `update-0000000${update}`, 'state.safetensors'))
+        for (const vector of ['parameters', 'averaged']) expect((await file.read(vector))[offset], `${vector}, update ${update}`).toBe(share)
+        await file.close()
+      }
+    }
+  })
+
+  it('resumes to the bits of a run that was never stopped', async () => {
+    const whole = await run('switched-whole', guidance, { mixers: 'inherited', more: { mixerSwitch } })
+    await expect(run('switched-stopped', guidance, { mixers: 'inherited', stopAfter: 3, more: { mixerSwitch } })).rejects.toBeInstanceOf(InterruptedError)
+    const resumed = await run('switched-stopped', guidance, { mixers: 'inherited', resume: true, more: { mixerSwitch } })
+    expect(resumed.summary.stateSha256).toBe(whole.summary.stateSha256)
+  })
+
+  it('must end within the run, and is for inherited mixers', async () => {
+    await expect(run('switched-late', guidance, { mixers: 'inherited', more: { mixerSwitch: { after: 5, over: 4 } } })).rejects.toThrow('--switch-mixers: expected the switch to be over after all 8 updates, found it over after 9')
+    await expect(run('switched-random', guidance, { more: { mixerSwitch } })).rejects.toThrow('--switch-mixers: expected with --inherit-mixers')
+  })
+})
+
 describe('a run', () => {
   const finetuned = async (name: string, more: Partial<TrainingInput>): Promise<Run> => {
     const events: JobEvent[] = []
@@ -193,6 +225,27 @@ describe('a run', () => {
     await expect(finetune({ ...settings, training: broken }, { signal: new AbortController().signal, onEvent: (event) => events.push(event) })).rejects.toThrow(/^update 4: expected a finite loss/)
     const notes = events.flatMap((event) => (event.kind === 'note' ? [event.message] : []))
     expect(notes.map((note) => note.slice(0, 18))).toEqual(['skipped update 2: ', 'skipped update 3: '])
+  })
+
+  it('resumes to its bits with layers dropped, features hidden, and some utterances for the first updates', async () => {
+    const regularised: Partial<TrainingInput> = {
+      layerDrop: 0.5,
+      specAugment: { featureProbability: 0.3, featureLength: 2 },
+      firstUtterances: { updates: 3, maxSeconds: 0.7, minCharacters: 3 },
+      microBatches: 2,
+      batchSeconds: 1.5,
+    }
+    const guidance: GuidanceInput = { guidance: 'target', ...weights }
+    const whole = await run('regularised', guidance, { more: regularised })
+    expect(of(whole, 'update').some(({ alignment }) => alignment!.includes(0))).toBe(true)
+    for (const stopAfter of [2, 5]) {
+      const out = `regularised-stopped-${stopAfter}`
+      await expect(run(out, guidance, { stopAfter, more: regularised })).rejects.toBeInstanceOf(InterruptedError)
+      expect((await run(out, guidance, { resume: true, more: regularised })).summary.stateSha256).toBe(whole.summary.stateSha256)
+    }
+    const all = await run('regularised-all', guidance, { more: { ...regularised, firstUtterances: undefined } })
+    expect(of(whole, 'update')[0]!.audioSeconds).not.toBe(of(all, 'update')[0]!.audioSeconds)
+    await expect(run('regularised-never', guidance, { more: { firstUtterances: { updates: 3, maxSeconds: 0.1 } } })).rejects.toThrow('the first 3 updates: expected training utterances of at most 0.1 s')
   })
 
   it('trains on micro-batches: as many batches an update as it was told, another order of the same data', async () => {

@@ -7,6 +7,7 @@ export interface ModelSummary {
   readonly mixer: string
   readonly layers: number
   readonly hiddenSize: number
+  /** `no head` for an encoder alone. */
   readonly head: string
   /** Tokens of a CTC head; 0 where there is none. */
   readonly vocabulary: number
@@ -16,6 +17,8 @@ export interface ModelSummary {
   readonly parameters: number
   /** Parameters of the frontend, the projection, all mixers, all feed-forward layers and norms, and the head. */
   readonly parametersByPart: Readonly<Record<string, number>>
+  /** Modules of the weights file that the model has no place for. */
+  readonly leftOut: readonly string[]
   readonly lineage: unknown
 }
 
@@ -24,17 +27,17 @@ const partOf = (stage: string, local: string): string => {
   return local.startsWith('attention.') ? 'mixers' : 'feedForwardAndNorms'
 }
 
-/** What a model folder holds; opening it checks every tensor. */
+/** What a model folder (or a weights file in one) holds; opening it checks every tensor. */
 export const inspect = async (path: string): Promise<ModelSummary> => {
   const { model, vocabulary, audio } = await openReadyModel(path)
-  const { config, layout } = model
+  const { config, layout, leftOut } = model
   const parametersByPart: Record<string, number> = {}
   for (const { stage, local, size } of layout.places) parametersByPart[partOf(stage, local)] = (parametersByPart[partOf(stage, local)] ?? 0) + size
   const { mixer } = config
   return {
     model: path,
     architecture: config.model_type,
-    mixer: mixer === undefined ? `attention, ${config.num_attention_heads} heads` : `${mixer.kind}, headdim ${mixer.headdim}, dState ${mixer.dState}, expand ${mixer.expand}`,
+    mixer: mixer === undefined ? `attention, ${config.num_attention_heads} heads` : `${mixer.kind}, headdim ${mixer.headdim}, dState ${mixer.dState}, expand ${mixer.expand}${mixer.residualInside === true ? ', residual inside' : ''}`,
     layers: config.num_hidden_layers,
     hiddenSize: config.hidden_size,
     head: describeHead(headOf(config)),
@@ -43,6 +46,7 @@ export const inspect = async (path: string): Promise<ModelSummary> => {
     samplingRate: audio.samplingRate,
     parameters: layout.size,
     parametersByPart,
+    leftOut,
     lineage: config.cald ?? null,
   }
 }

@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { openWorkshop } from '../cli/testing/command.ts'
-import { sha256OfFile } from '../checkpoint/index.ts'
+import { sha256OfWeights } from '../checkpoint/index.ts'
 import { UsageError } from '../errors.ts'
 import { createModel, saveModel } from '../models/index.ts'
-import { fromRun, inherited, recordedSource, trainingData, weightsOf } from './lineage.ts'
+import { fromRun, inherited, recordedSource, trainingData } from './lineage.ts'
 
 let folder: string
 /** A source, a teacher that was made of it in runs/teacher, and a model of other weights. */
@@ -17,7 +17,7 @@ const arrange = async (): Promise<{ source: string; teacher: string; cald: Recor
   await cp(shop.model, source, { recursive: true })
   const other = createModel(shop.weights.config, 99)
   await saveModel(join(run, 'best'), other, { preprocessor: {}, vocabulary: {}, tokenizer: {} })
-  return { source, teacher: join(run, 'best'), cald: { source: fromRun(run, source), sourceSha256: await sha256OfFile(weightsOf(source)) } }
+  return { source, teacher: join(run, 'best'), cald: { source: fromRun(run, source), sourceSha256: await sha256OfWeights(source) } }
 }
 
 beforeAll(async () => {

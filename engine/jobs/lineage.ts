@@ -1,21 +1,21 @@
-import { readdir, stat } from 'node:fs/promises'
+import { readdir } from 'node:fs/promises'
 import { dirname, join, relative, resolve } from 'node:path'
-import { sha256OfFile, statedLicence } from '../checkpoint/index.ts'
-import { UsageError } from '../errors.ts'
+import { sha256OfWeights, statedLicence } from '../checkpoint/index.ts'
+import { CaldError, UsageError } from '../errors.ts'
+import type { OpenedModel } from '../models/index.ts'
 
 /** What config.json records under `cald`. */
 type Lineage = Readonly<Record<string, unknown>> | undefined
 
-export const weightsOf = (model: string): string => join(model, 'model.safetensors')
-
 /** Another model's path as a model saved under `out` (in out/best, out/last) records it: relative, so that both can move together. */
 export const fromRun = (out: string, model: string): string => relative(join(resolve(out), 'best'), resolve(model))
 
-const isThere = (path: string): Promise<boolean> =>
-  stat(path).then(
-    () => true,
-    () => false,
-  )
+/** SHA-256 of the weights of a folder; undefined when it is no model's. */
+const weightsHash = (folder: string): Promise<string | undefined> =>
+  sha256OfWeights(folder).catch((error: unknown) => {
+    if (error instanceof CaldError) return undefined
+    throw error
+  })
 
 /**
  * The model that `model` was fine-tuned from, as its config.json's `cald` records it: at the recorded path, else a folder beside `model`;
@@ -27,10 +27,8 @@ export const recordedSource = async (model: string, cald: Lineage): Promise<stri
     throw new UsageError(`--source: expected the model that ${model} was fine-tuned from; found none named and none recorded in its config.json`)
   }
   const parent = dirname(resolve(model))
-  const beside = (await readdir(parent)).map((name) => join(parent, name))
-  const candidates = []
-  for (const folder of [resolve(model, source), ...beside]) if (await isThere(weightsOf(folder))) candidates.push(folder)
-  for (const folder of candidates) if ((await sha256OfFile(weightsOf(folder))) === sourceSha256) return folder
+  const beside = (await readdir(parent, { withFileTypes: true })).filter((entry) => entry.isDirectory()).map(({ name }) => join(parent, name))
+  for (const folder of [resolve(model, source), ...beside]) if ((await weightsHash(folder)) === sourceSha256) return folder
   throw new UsageError(`--source: expected the model that ${model} was fine-tuned from, with weights of SHA-256 ${sourceSha256}, at ${resolve(model, source)} or beside ${model}; found none`)
 }
 
@@ -44,10 +42,10 @@ export const trainingData = (cald: Lineage): string[] => {
 export const inherited = (own: readonly string[], ...ancestors: readonly Lineage[]): string[] => [...new Set([...own, ...ancestors.flatMap(trainingData)])]
 
 /** `ancestorLicences` of a model made from others: what their cards state, and what was known of their own ancestors; nothing when nothing is known. */
-export const licencesOf = async (...ancestors: readonly { readonly path: string; readonly cald: Lineage }[]): Promise<{ ancestorLicences?: string[] }> => {
+export const licencesOf = async (...ancestors: readonly Pick<OpenedModel, 'folder' | 'config'>[]): Promise<{ ancestorLicences?: string[] }> => {
   const known = new Set<string>()
-  for (const { path, cald } of ancestors) {
-    const stated = await statedLicence(path)
+  for (const { folder, config: { cald } } of ancestors) {
+    const stated = await statedLicence(folder.path)
     const recorded: unknown[] = Array.isArray(cald?.ancestorLicences) ? cald.ancestorLicences : []
     for (const licence of [stated, ...recorded]) if (typeof licence === 'string') known.add(licence)
   }

@@ -33,6 +33,8 @@ interface HeadWish {
   /** Fields of the manifests to classify by; without them the model's own task, or recognition. */
   readonly labels: readonly string[] | undefined
   readonly head: ClassificationHeadKind | undefined
+  /** A vocab.json for a new CTC head. */
+  readonly vocabulary: string | undefined
   readonly text: TextSettings
   readonly seed: number
 }
@@ -71,27 +73,45 @@ const fits = (own: ReturnType<typeof headOf>, wanted: ClassificationHead, kind: 
   return (kind === undefined || own.kind === kind) && sets.length === wanted.sets.length && wanted.sets.every(({ labels }, i) => labels.every((label) => sets[i]!.labels.includes(label)))
 }
 
-/** An opened model with the head that its task wants; a new head is said to be one. */
-export const beginFrom = ({ model, vocabulary, audio }: ReadyModel, { labels, head, text, seed }: HeadWish, train: readonly Utterance[], onEvent: OnEvent): Beginning => {
-  const own = headOf(model.config)
-  const note = (now: SpeechModel): void => {
-    onEvent({ kind: 'note', message: `${model.folder.path} has ${describeHead(own)}; training starts with a new one: ${describeHead(headOf(now.config))}` })
-  }
-  if (labels !== undefined) {
-    const wanted = headFor(model.config, labels, head, train)
-    const student = fits(own, wanted, head) ? model : withHead(model, wanted, seed)
-    if (student !== model) note(student)
-    return { student, vocabulary: undefined, files: { ...model.folder, vocabulary: undefined, tokenizer: undefined }, audio }
-  }
-  if (own.kind !== 'none') return { student: model, vocabulary, files: model.folder, audio }
-  requireTexts(train)
-  const spelt = vocabularyOf(train, text)
-  const student = withCtcHead(model, spelt, seed)
-  note(student)
-  return { student, vocabulary: spelt, files: { ...model.folder, vocabulary: spelt.toJSON(), tokenizer: tokenizerFromScratch }, audio }
+/** Says that a model begins with another head than it has. */
+const announce = ({ model: { folder, config } }: ReadyModel, begins: string, now: SpeechModel, seed: number, onEvent: OnEvent): void => {
+  const head = headOf(now.config)
+  const described = head.kind === 'ctc' ? `${describeHead(head)} (${now.config.vocab_size} tokens)` : describeHead(head)
+  onEvent({ kind: 'note', message: `${folder.path} has ${describeHead(headOf(config))}; ${begins} ${described}, at random weights (seed ${seed})` })
 }
 
-const vocabularyOf = (train: readonly Utterance[], text: TextSettings): Vocabulary => Vocabulary.fromTexts(train.map((utterance) => utterance.text!), text.case === 'auto' ? 'keep' : text.case)
+/**
+ * An opened model with the head that its task wants; a new head is said to be one. A CTC head is made for the vocabulary given, that of
+ * the model's folder, or that of the transcripts. UsageError for a vocabulary that nothing is made for.
+ */
+export const beginFrom = async (ready: ReadyModel, wish: HeadWish, train: readonly Utterance[], onEvent: OnEvent): Promise<Beginning> => {
+  const { model, vocabulary, audio } = ready
+  const { labels, head, vocabulary: given, seed } = wish
+  const begins = 'training starts with a new one:'
+  if (labels !== undefined) {
+    if (given !== undefined) throw withLabelsAndVocabulary()
+    const wanted = headFor(model.config, labels, head, train)
+    const student = fits(headOf(model.config), wanted, head) ? model : withHead(model, wanted, seed)
+    if (student !== model) announce(ready, begins, student, seed, onEvent)
+    return { student, vocabulary: undefined, files: { ...model.folder, vocabulary: undefined, tokenizer: undefined }, audio }
+  }
+  if (vocabulary !== undefined && given !== undefined) throw new UsageError(`--vocab: expected none with a checkpoint that has a CTC head and so a vocabulary, found ${given}`)
+  if (given === undefined && headOf(model.config).kind !== 'none') return { student: model, vocabulary, files: model.folder, audio }
+  const own = given === undefined && model.folder.vocabulary !== undefined
+  const spelt = own ? Vocabulary.parse(model.folder.vocabulary, model.folder.tokenizer, `${model.folder.path}/vocab.json`) : await newVocabulary(wish, train)
+  const student = withCtcHead(model, spelt, seed)
+  announce(ready, begins, student, seed, onEvent)
+  return { student, vocabulary: spelt, files: { ...model.folder, vocabulary: spelt.toJSON(), tokenizer: own ? model.folder.tokenizer : tokenizerFromScratch }, audio }
+}
+
+/** The vocabulary of a vocab.json that was given, or of the training transcripts. */
+const newVocabulary = async ({ vocabulary: given, text }: HeadWish, train: readonly Utterance[]): Promise<Vocabulary> => {
+  if (given !== undefined) return Vocabulary.parse(await readJson(given), tokenizerFromScratch, given)
+  requireTexts(train)
+  return Vocabulary.fromTexts(train.map((utterance) => utterance.text!), text.case === 'auto' ? 'keep' : text.case)
+}
+
+const withLabelsAndVocabulary = (): UsageError => new UsageError('--vocab: expected with a model that recognises, found --labels')
 
 /** A model with a CTC head of its own for a vocabulary, drawn from the seed. */
 export const withCtcHead = (model: SpeechModel, vocabulary: Vocabulary, seed: number): SpeechModel => {
@@ -100,28 +120,24 @@ export const withCtcHead = (model: SpeechModel, vocabulary: Vocabulary, seed: nu
 }
 
 /** A model of random weights for a config.json: a classifier, or a recogniser with a vocabulary that was given or that the training transcripts spell. */
-export const beginFromScratch = async (
-  { config: path, vocabulary: vocabularyPath }: { config: string; vocabulary: string | undefined },
-  { labels, head, text, seed }: HeadWish,
-  train: readonly Utterance[],
-): Promise<Beginning> => {
+export const beginFromScratch = async (path: string, wish: HeadWish, train: readonly Utterance[]): Promise<Beginning> => {
+  const { labels, head, vocabulary: given, seed } = wish
   const raw = await readJson(path)
   if (raw === undefined) throw new MissingFileError(`${path}: expected a config.json, found none`)
   if (typeof raw !== 'object' || raw === null) throw new ConfigError(`${path}: expected a JSON object`)
   const { sampling_rate, do_normalize } = parsePreprocessor(preprocessorFromScratch, 'preprocessor_config.json')
   const audio = { samplingRate: sampling_rate, normalise: do_normalize }
   if (labels !== undefined) {
-    if (vocabularyPath !== undefined) throw new UsageError('--vocab: expected with a model that recognises, found --labels')
+    if (given !== undefined) throw withLabelsAndVocabulary()
     const config = parseWav2Vec2Config({ ...raw, architectures: ['Wav2Vec2Model'] }, path)
     const student = createModel(configWithHead(config, headFor(config, labels, head, train)), seed)
     return { student, vocabulary: undefined, files: { preprocessor: preprocessorFromScratch, vocabulary: undefined, tokenizer: undefined }, audio }
   }
-  if (vocabularyPath === undefined) requireTexts(train)
-  const vocabulary = vocabularyPath === undefined ? vocabularyOf(train, text) : Vocabulary.parse(await readJson(vocabularyPath), tokenizerFromScratch, vocabularyPath)
+  const vocabulary = await newVocabulary(wish, train)
   const config = parseWav2Vec2Config({ architectures: ['Wav2Vec2ForCTC'], vocab_size: vocabulary.size, pad_token_id: vocabulary.blank, ...raw }, path)
   const own = headOf(config)
   if (own.kind !== 'ctc') throw new ConfigError(`${path}: expected a configuration with a CTC head (--labels makes a classifier), found one with ${describeHead(own)}`)
-  requireFit(vocabulary, config.vocab_size, vocabularyPath ?? 'the vocabulary of the transcripts')
+  requireFit(vocabulary, config.vocab_size, given ?? 'the vocabulary of the transcripts')
   if (config.pad_token_id !== vocabulary.blank) throw new ConfigError(`${path}: expected pad_token_id ${vocabulary.blank}, the vocabulary's, found ${config.pad_token_id}`)
   return { student: createModel(config, seed), vocabulary, files: { preprocessor: preprocessorFromScratch, vocabulary: vocabulary.toJSON(), tokenizer: tokenizerFromScratch }, audio }
 }
@@ -131,13 +147,12 @@ export const beginFromScratch = async (
  * VocabularyError when both recognise with vocabularies of other sizes.
  */
 export const beginLike = (start: ReadyModel, teacher: ReadyModel, seed: number, onEvent: OnEvent): Beginning => {
-  const [own, wanted] = [headOf(start.model.config), headOf(teacher.model.config)]
   const { audio } = start
   if (start.vocabulary !== undefined && teacher.vocabulary !== undefined) {
     requireFit(start.vocabulary, teacher.vocabulary.size, `${start.model.folder.path}/vocab.json`)
     return { student: start.model, vocabulary: start.vocabulary, files: start.model.folder, audio }
   }
-  const student = teacher.vocabulary === undefined ? withHead(start.model, wanted, seed) : withCtcHead(start.model, teacher.vocabulary, seed)
-  if (student !== start.model) onEvent({ kind: 'note', message: `${start.model.folder.path} has ${describeHead(own)}; the conversion starts with a new one, the teacher's: ${describeHead(wanted)}` })
+  const student = teacher.vocabulary === undefined ? withHead(start.model, headOf(teacher.model.config), seed) : withCtcHead(start.model, teacher.vocabulary, seed)
+  if (student !== start.model) announce(start, "the conversion starts with a new one, the teacher's:", student, seed, onEvent)
   return { student, vocabulary: teacher.vocabulary, files: { ...teacher.model.folder, preprocessor: start.model.folder.preprocessor }, audio }
 }

@@ -1,14 +1,14 @@
 import { readdir } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import type { z } from 'zod'
-import { requireEmptyFolder, sha256OfFile } from '../checkpoint/index.ts'
+import { requireEmptyFolder, sha256OfFile, sha256OfWeights } from '../checkpoint/index.ts'
 import { guidanceSchema, trainingSchema, type ClassificationHeadKind, type GuidanceInput, type MixerInput, type TextSettings, type TrainingInput, type TrainingSettings } from '../contract/index.ts'
 import { atSpeeds, checkRecordings, readCorpus, throughChannels, type Utterance } from '../datasets/index.ts'
 import { guidanceWays, studentFrom, taskOf, train, type Resume, type Task, type Waypoint, type TrainingRequest, type TrainingResult } from '../distill/index.ts'
 import { ConfigError, messageOf, MissingFileError, UsageError } from '../errors.ts'
 import { describeHead, headOf, openModel, sameHead, type OpenedModel } from '../models/index.ts'
 import { onDevice, openReadyModel, type ComputeSettings, type JobContext } from './context.ts'
-import { fromRun, inherited, licencesOf, recordedSource, weightsOf } from './lineage.ts'
+import { fromRun, inherited, licencesOf, recordedSource } from './lineage.ts'
 import { beginFrom, beginFromScratch, beginLike } from './start.ts'
 
 interface Common extends ComputeSettings {
@@ -22,11 +22,16 @@ interface Common extends ComputeSettings {
   /** Fields of the manifests that hold the label sets to classify by; by default a model's own task and names. */
   readonly labels?: readonly string[] | undefined
   readonly training: TrainingInput
+  /** What run.json is to say of how the settings were chosen. */
+  readonly chosen?: Readonly<Record<string, unknown>> | undefined
 }
 
 export interface FinetuneSettings extends Common {
-  /** A model folder to go on from, or a config.json to start from scratch with. */
-  readonly start: { readonly model: string } | { readonly config: string; readonly vocabulary: string | undefined }
+  /**
+   * A checkpoint to go on from, or a config.json to start from scratch with. `vocabulary` is a vocab.json for a new CTC head: without it
+   * that of the checkpoint's folder, else the characters of the training transcripts.
+   */
+  readonly start: { readonly model: string; readonly vocabulary?: string | undefined } | { readonly config: string; readonly vocabulary: string | undefined }
   /** With `labels`: the head of a new classifier. */
   readonly head?: ClassificationHeadKind | undefined
 }
@@ -73,11 +78,11 @@ const parsed = <Schema extends z.ZodType>(schema: Schema, value: z.input<Schema>
   throw new UsageError(`${issue!.path.join('.')}: ${issue!.message}`)
 }
 
-const run = async (settings: Common, training: TrainingSettings, request: Omit<TrainingRequest, 'device' | 'settings' | 'out' | 'resume'>, context: JobContext): Promise<TrainingSummary> => {
+const run = async (settings: Common, training: TrainingSettings, request: Omit<TrainingRequest, 'device' | 'settings' | 'chosen' | 'out' | 'resume'>, context: JobContext): Promise<TrainingSummary> => {
   const started = performance.now()
   const { out, resume } = settings
   if (resume === false) await requireEmptyFolder(out)
-  const result = await onDevice(settings, (device) => train({ ...request, device, settings: training, out, resume }, context))
+  const result = await onDevice(settings, (device) => train({ ...request, device, settings: training, chosen: settings.chosen, out, resume }, context))
   return { ...result, out, parameters: request.student.layout.size, seconds: (performance.now() - started) / 1000 }
 }
 
@@ -86,23 +91,23 @@ export const finetune = async (settings: FinetuneSettings, context: JobContext):
   const { start, labels, head, text } = settings
   if (head !== undefined && labels === undefined) throw new UsageError('--head: expected with --labels, found no --labels')
   const training = parsed(trainingSchema, settings.training)
-  const opened = 'model' in start ? await openReadyModel(start.model) : undefined
+  const opened = 'model' in start ? await openReadyModel(start.model, context.onEvent) : undefined
   if (settings.resume === false) await requireEmptyFolder(settings.out)
   const corpora = await readCorpora(settings)
-  const wish = { labels, head, text, seed: training.seed }
+  const wish = { labels, head, vocabulary: start.vocabulary, text, seed: training.seed }
   const { student, vocabulary, files, audio } =
-    opened === undefined ? await beginFromScratch(start as Extract<typeof start, { config: string }>, wish, corpora.train) : beginFrom(opened, wish, corpora.train, context.onEvent)
+    opened === undefined ? await beginFromScratch((start as Extract<typeof start, { config: string }>).config, wish, corpora.train) : await beginFrom(opened, wish, corpora.train, context.onEvent)
   const task = taskOf(student.config, { model: 'model' in start ? start.model : start.config, vocabulary, text, fields: labels })
   const data = await checked(corpora, task, training)
-  const source = 'model' in start ? { source: fromRun(settings.out, start.model), sourceSha256: await sha256OfFile(weightsOf(start.model)) } : {}
-  const licences = 'model' in start ? await licencesOf({ path: start.model, cald: opened?.model.config.cald }) : {}
+  const source = 'model' in start ? { source: fromRun(settings.out, start.model), sourceSha256: await sha256OfWeights(start.model) } : {}
+  const licences = opened === undefined ? {} : await licencesOf(opened.model)
   const lineage = { ...source, trainingDataSha256: inherited(data.sha256, opened?.model.config.cald), ...licences }
   return run(settings, training, { student, files, lineage, guidance: undefined, teacher: undefined, source: undefined, waypoints: [], task, audio, train: data.train, dev: data.dev }, context)
 }
 
 /** The snapshots of a teacher's training, oldest first: in the folder named, else in that of the run that made the teacher. */
-const findWaypoints = async ({ teacher, waypoints }: ConvertSettings, model: OpenedModel): Promise<Waypoint[]> => {
-  const folder = waypoints ?? join(dirname(resolve(teacher)), 'waypoints')
+const findWaypoints = async ({ waypoints }: ConvertSettings, model: OpenedModel): Promise<Waypoint[]> => {
+  const folder = waypoints ?? join(dirname(resolve(model.folder.path)), 'waypoints')
   const names = await readdir(folder).catch((error: unknown) => {
     throw new MissingFileError(`--waypoint-models: expected a folder of snapshots, ${folder}, found ${messageOf(error)}`)
   })
@@ -122,26 +127,32 @@ const openLike = async (path: string, { config }: OpenedModel): Promise<OpenedMo
 
 /** Converts a transformer into a BiMamba2 student: attention layers are replaced, everything else kept and fine-tuned. */
 export const convert = async (settings: ConvertSettings, context: JobContext): Promise<TrainingSummary> => {
-  const teacher = await openReadyModel(settings.teacher)
+  const { onEvent } = context
+  const teacher = await openReadyModel(settings.teacher, onEvent)
   if (settings.resume === false) await requireEmptyFolder(settings.out)
   const [training, guidance] = [parsed(trainingSchema, settings.training), parsed(guidanceSchema, settings.guidance)]
   if (training.mixerPhase !== undefined && training.mixerPhase.updates >= training.updates) {
     throw new UsageError(`--mixer-updates: expected fewer than all ${training.updates} updates, found ${training.mixerPhase.updates}`)
   }
+  const { mixerSwitch } = training
+  if (mixerSwitch !== undefined && settings.mixer !== 'inherited') throw new UsageError('--switch-mixers: expected with --inherit-mixers, found mixers of random weights, which have activation, gate and norm')
+  if (mixerSwitch !== undefined && mixerSwitch.after + mixerSwitch.over > training.updates) {
+    throw new UsageError(`--switch-mixers: expected the switch to be over after all ${training.updates} updates, found it over after ${mixerSwitch.after + mixerSwitch.over}`)
+  }
   const fromTeacher = guidanceWays[guidance.guidance].startsFrom === 'teacher'
-  const startPath = fromTeacher ? settings.teacher : settings.source ?? (await recordedSource(settings.teacher, teacher.model.config.cald))
-  const start = fromTeacher ? teacher : await openReadyModel(startPath)
+  const startPath = fromTeacher ? settings.teacher : settings.source ?? (await recordedSource(teacher.model.folder.path, teacher.model.config.cald))
+  const start = fromTeacher ? teacher : await openReadyModel(startPath, onEvent)
   const task = taskOf(teacher.model.config, { model: settings.teacher, vocabulary: teacher.vocabulary, text: settings.text, fields: settings.labels })
-  const begun = beginLike(start, teacher, training.seed, context.onEvent)
-  const student = studentFrom(begun.student, settings.mixer, training.seed)
+  const begun = beginLike(start, teacher, training.seed, onEvent)
+  const student = studentFrom(begun.student, settings.mixer, training.seed, { switched: mixerSwitch !== undefined })
   const data = await checked(await readCorpora(settings), task, training)
   const lineage = {
     teacher: fromRun(settings.out, settings.teacher),
-    teacherSha256: await sha256OfFile(weightsOf(settings.teacher)),
-    startSha256: await sha256OfFile(weightsOf(startPath)),
+    teacherSha256: await sha256OfWeights(settings.teacher),
+    startSha256: await sha256OfWeights(startPath),
     guidance: guidance.guidance,
     trainingDataSha256: inherited(data.sha256, teacher.model.config.cald, start.model.config.cald),
-    ...(await licencesOf({ path: settings.teacher, cald: teacher.model.config.cald }, { path: startPath, cald: start.model.config.cald })),
+    ...(await licencesOf(teacher.model, start.model)),
   }
   return run(
     settings,

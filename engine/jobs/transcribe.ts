@@ -14,7 +14,7 @@ export type Transcript = { readonly recording: string; readonly text: string; re
 
 /** Transcribes recordings one by one; an unreadable one is reported in its place and the others go on. */
 export const transcribe = async (settings: TranscribeSettings, { signal, onEvent }: JobContext): Promise<Transcript[]> => {
-  const { model, vocabulary, audio } = await openReadyModel(settings.model)
+  const { model, vocabulary, audio } = await openReadyModel(settings.model, onEvent)
   if (vocabulary === undefined) throw new UsageError(`${settings.model}: expected a model that transcribes, with a CTC head, found ${describeHead(headOf(model.config))}`)
   return onDevice(settings, async (device) => {
     const inference = new Inference(device, model)
@@ -26,11 +26,11 @@ export const transcribe = async (settings: TranscribeSettings, { signal, onEvent
         const data = audio.normalise ? normaliseAudio(samples) : samples
         const result = await inference.run({ data, shape: [1, data.length], lengths: Int32Array.of(data.length) })
         results.push({ recording, text: transcripts(result, vocabulary)[0]!, seconds: samples.length / audio.samplingRate })
+        onEvent({ kind: 'progress', stage: 'transcribe', done: results.length, total: settings.recordings.length })
       } catch (error) {
         if (!(error instanceof CaldError) || error.exitCode !== 2) throw error
         results.push({ recording, error: error.message })
       }
-      onEvent({ kind: 'progress', stage: 'transcribe', done: results.length, total: settings.recordings.length })
     }
     return results
   })

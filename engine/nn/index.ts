@@ -5,5 +5,5 @@
 export { selfAttention, type Padding } from './attention.ts'
 export { MaskedDropout, maskName, noDropout, type Dropout, type DropoutSite } from './dropout.ts'
 export { conv1d, instanceNorm, layerNorm, linear, normalise, positionalConv } from './layers.ts'
-export { biMamba2, mamba2, type Mamba2Config } from './mamba2.ts'
+export { biMamba2, mamba2, type BiMamba2Config, type Mamba2Config } from './mamba2.ts'
 export { Parameters, torchUniform, zeros, type Initial, type ParameterSpec } from './parameters.ts'

@@ -17,6 +17,8 @@ export interface Mamba2Config {
   readonly gate?: 'silu' | 'none' | undefined
   /** Before out_proj; 'rms' in Mamba2. */
   readonly norm?: 'rms' | 'none' | undefined
+  /** Whether activation, gate and norm count by a share of their own, the parameter `blend` (0: not at all, 1: as in Mamba2), that a run raises. */
+  readonly blend?: boolean | undefined
 }
 
 const normEpsilon = 1e-5
@@ -24,9 +26,9 @@ const normEpsilon = 1e-5
 /**
  * The Mamba2 mixer (Dao & Gu 2024, section 7; x: [batch, time, width] → same), causal in time:
  * [z, x, B, C, Δ] = in_proj(x); x, B, C through a causal convolution and SiLU; S_t = exp(ΔA)·S_{t−1} + B_t (Δx)_tᵀ, y_t = C_tᵀ S_t + D·x_t;
- * out_proj(RMSNorm(y·silu(z))). Without a gate, in_proj has no rows for z.
+ * out_proj(RMSNorm(y·silu(z))). Without a gate, in_proj has no rows for z. With `blend`, each f of activation, gate and norm is x + blend·(f(x) − x).
  */
-export const mamba2 = (p: Parameters, x: Value, { expand, dState, dConv, headdim, ngroups, convActivation = 'silu', gate = 'silu', norm = 'rms' }: Mamba2Config): Value => {
+export const mamba2 = (p: Parameters, x: Value, { expand, dState, dConv, headdim, ngroups, convActivation = 'silu', gate = 'silu', norm = 'rms', blend = false }: Mamba2Config): Value => {
   const [batch, time, width] = x.type.shape as [ir.Dim, ir.Dim, number]
   const inner = expand * width
   const heads = inner / headdim
@@ -34,6 +36,8 @@ export const mamba2 = (p: Parameters, x: Value, { expand, dState, dConv, headdim
   const convWidth = inner + 2 * stateWidth
 
   const gateWidth = gate === 'none' ? 0 : inner
+  const share = blend ? p.get('blend', [1], ones, { decay: false, trained: false }) : undefined
+  const towards = (value: Value, full: Value): Value => (share === undefined ? full : ir.add(value, ir.mul(share, ir.sub(full, value))))
 
   const projected = linear(p.at('in_proj'), x, gateWidth + convWidth + heads, { bias: false })
   const part = (from: Value, start: number, length: number): Value => ir.slice(from, 2, start, start + length)
@@ -42,7 +46,7 @@ export const mamba2 = (p: Parameters, x: Value, { expand, dState, dConv, headdim
   const conv = p.at('conv1d')
   const kernel = ir.reshape(conv.get('weight', [convWidth, 1, dConv], torchUniform(dConv)), [convWidth, dConv])
   const filtered = ir.add(ir.causalConv(part(projected, gateWidth, convWidth), kernel), conv.get('bias', [convWidth], torchUniform(dConv), { decay: false }))
-  const convolved = convActivation === 'none' ? filtered : ir.silu(filtered)
+  const convolved = convActivation === 'none' ? filtered : towards(filtered, ir.silu(filtered))
   const u = part(convolved, 0, inner)
   const b = part(convolved, inner, stateWidth)
   const c = part(convolved, inner + stateWidth, stateWidth)
@@ -56,18 +60,23 @@ export const mamba2 = (p: Parameters, x: Value, { expand, dState, dConv, headdim
   const y = ir.linearAttention(c, b, ir.reshape(v, [batch, time, inner]), ir.mul(delta, a), { heads, groups: ngroups })
   const skip = ir.mul(perHead(u), ir.reshape(p.get('D', [heads], ones, still), [heads, 1]))
   const mixed = ir.add(y, ir.reshape(skip, [batch, time, inner]))
-  const gated = gate === 'none' ? mixed : ir.mul(mixed, ir.silu(part(projected, 0, inner)))
-  return linear(p.at('out_proj'), norm === 'none' ? gated : rmsNorm(p.at('norm'), gated, normEpsilon), width, { bias: false })
+  const gated = gate === 'none' ? mixed : towards(mixed, ir.mul(mixed, ir.silu(part(projected, 0, inner))))
+  const normed = norm === 'none' ? gated : towards(gated, rmsNorm(p.at('norm'), gated, normEpsilon))
+  return linear(p.at('out_proj'), normed, width, { bias: false })
 }
 
+/** Two mixers, one in each direction; with `residualInside` their input is added to what they give. */
+export type BiMamba2Config = Mamba2Config & { readonly residualInside?: boolean | undefined }
+
 /**
- * fw_mamba(x) + rev(bw_mamba(rev(x))), zero on padding. Reversal stays inside each utterance, so padding trails in both scans
+ * fw_mamba(x) + rev(bw_mamba(rev(x))), and x itself with `residualInside`; zero on padding. Reversal stays inside each utterance, so padding trails in both scans
  * and reaches no valid frame.
  */
-export const biMamba2 = (p: Parameters, x: Value, config: Mamba2Config, padding: Padding | undefined): Value => {
+export const biMamba2 = (p: Parameters, x: Value, config: BiMamba2Config, padding: Padding | undefined): Value => {
   const [batch, time] = x.type.shape as [ir.Dim, ir.Dim]
   const reversed = (value: Value): Value =>
     padding === undefined ? ir.reverse(value, 1) : ir.reshape(ir.permuteRows(ir.asRows(value), padding.reversal), value.type.shape)
-  const mixed = ir.add(mamba2(p.at('fw_mamba'), x, config), reversed(mamba2(p.at('bw_mamba'), reversed(x), config)))
+  const both = ir.add(mamba2(p.at('fw_mamba'), x, config), reversed(mamba2(p.at('bw_mamba'), reversed(x), config)))
+  const mixed = config.residualInside === true ? ir.add(x, both) : both
   return padding === undefined ? mixed : ir.select(ir.reshape(padding.valid, [batch, time, 1]), mixed, ir.scalar(0))
 }

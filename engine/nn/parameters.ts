@@ -19,6 +19,8 @@ export interface ParameterSpec {
   readonly initial: Initial
   /** Whether AdamW decays it: matrices and kernels yes; biases, norms and state-space dynamics no. */
   readonly decay: boolean
+  /** Whether it learns from gradients; what does not is set from outside. */
+  readonly trained: boolean
 }
 
 /** PyTorch's default for linear and convolution weights and biases: U(±1/√fanIn) (kaiming_uniform_ with a = √5). */
@@ -43,7 +45,7 @@ export class Parameters {
     return new Parameters(`${this.#prefix}${name}.`, this.#asked)
   }
 
-  get(name: string, shape: readonly number[], initial: Initial, { decay = true } = {}): Value {
+  get(name: string, shape: readonly number[], initial: Initial, { decay = true, trained = true } = {}): Value {
     const full = `${this.#prefix}${name}`
     const known = this.#asked.get(full)
     if (known !== undefined) {
@@ -51,7 +53,7 @@ export class Parameters {
       return known.value
     }
     const value = input(full, shape)
-    this.#asked.set(full, { spec: { name: full, shape, initial, decay }, value })
+    this.#asked.set(full, { spec: { name: full, shape, initial, decay, trained }, value })
     return value
   }
 
@@ -62,5 +64,10 @@ export class Parameters {
 
   get values(): Value<'input'>[] {
     return [...this.#asked.values()].map(({ value }) => value)
+  }
+
+  /** Those that gradients are wanted of. */
+  get trained(): Value<'input'>[] {
+    return [...this.#asked.values()].filter(({ spec }) => spec.trained).map(({ value }) => value)
   }
 }

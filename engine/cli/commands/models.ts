@@ -9,7 +9,7 @@ export const addModelCommands = (program: Command): void => {
   program
     .command('inspect')
     .description('say what a model folder holds, and check it')
-    .argument('<folder>', 'an HF model folder')
+    .argument('<folder>', 'an HF model folder, or a weights file in one')
     .option('--json', 'print one JSON object')
     .action(async (path: string, { json }: { json?: true }) => {
       await present(json, () => inspect(path), (summary) =>
@@ -49,7 +49,7 @@ export const addModelCommands = (program: Command): void => {
       for (const result of results) {
         if (!('error' in result)) continue
         process.stderr.write(`cald: ${result.error}\n`)
-        process.exitCode = 1
+        process.exitCode = 2
       }
     })
 }

@@ -1,8 +1,9 @@
 import { Option, type Command } from 'commander'
+import { chooseSettings, withRecipe, type RecipeFlags } from '../chosenSettings.ts'
 import { classificationHeadKinds, type ClassificationHeadKind } from '../../contract/index.ts'
 import { UsageError } from '../../errors.ts'
 import { convert, finetune, type TrainingSummary } from '../../jobs/index.ts'
-import { guidanceOf, mixerOf, mixerPhaseOf, textOf, trainingOf, withConversion, withTraining, type ConvertFlags, type TrainingFlags } from '../options.ts'
+import { textOf, withConversion, withTraining, type ConvertFlags, type TrainingFlags } from '../options.ts'
 import { figuresInWords } from '../../report/index.ts'
 import { present } from '../present.ts'
 
@@ -14,20 +15,21 @@ const trainingInWords = ({ updates, best, last, seconds, parameters }: TrainingS
   ].join('\n')
 
 export const addTrainingCommands = (program: Command): void => {
-  withTraining(program.command('finetune').description('train a transformer, to recognise or with --labels to classify, from a checkpoint or from scratch'), { lr: 1e-4 })
-    .option('--model <folder>', 'the checkpoint to go on from')
+  withRecipe(withTraining(program.command('finetune').description('train a transformer, to recognise or with --labels to classify, from a checkpoint or from scratch'), { lr: 1e-4 }))
+    .option('--model <folder>', 'the checkpoint to go on from: a model folder, or a weights file in one')
     .option('--config <file>', 'a config.json to start from scratch with')
-    .option('--vocab <file>', 'a vocab.json for --config (default: the characters of the training transcripts)')
+    .option('--vocab <file>', "a vocab.json for --config or a --model without a CTC head (default: the model's, else the characters of the training transcripts)")
     .addOption(new Option('--head <kind>', "with --labels: HF's head (one label set) or the direct one (default: HF's for one set)").choices(classificationHeadKinds))
-    .action(async (flags: TrainingFlags & { head?: ClassificationHeadKind; model?: string; config?: string; vocab?: string }) => {
+    .action(async (flags: TrainingFlags & RecipeFlags & { head?: ClassificationHeadKind; model?: string; config?: string; vocab?: string }, command: Command) => {
       const { model, config, vocab } = flags
       if ((model === undefined) === (config === undefined)) throw new UsageError('expected either --model or --config')
-      const start = model === undefined ? { config: config!, vocabulary: vocab } : { model }
-      const training = trainingOf(flags, model !== undefined)
-      await present(flags.json, (context) => finetune({ ...flags, start, resume: flags.resume ?? false, text: textOf(flags), training }, context), trainingInWords)
+      const start = model === undefined ? { config: config!, vocabulary: vocab } : { model, vocabulary: vocab }
+      const { training, chosen } = await chooseSettings(command, flags, 'finetune', model !== undefined)
+      await present(flags.json, (context) => finetune({ ...flags, start, resume: flags.resume ?? false, text: textOf(flags), training, chosen }, context), trainingInWords)
     })
 
-  withConversion(program.command('convert').description('convert a transformer into a bidirectional Mamba2 model')).action(async (flags: ConvertFlags) => {
+  withRecipe(withConversion(program.command('convert').description('convert a transformer into a bidirectional Mamba2 model'))).action(async (flags: ConvertFlags & RecipeFlags, command: Command) => {
+    const { training, guidance, mixer, chosen } = await chooseSettings(command, flags, flags.guidance, true)
     await present(
       flags.json,
       (context) =>
@@ -37,10 +39,11 @@ export const addTrainingCommands = (program: Command): void => {
             source: flags.source,
             resume: flags.resume ?? false,
             text: textOf(flags),
-            training: { ...trainingOf(flags, true), ...mixerPhaseOf(flags) },
-            guidance: guidanceOf(flags),
+            training,
+            guidance,
             waypoints: flags.waypointModels,
-            mixer: mixerOf(flags),
+            mixer,
+            chosen,
           },
           context,
         ),

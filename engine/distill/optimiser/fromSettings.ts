@@ -5,9 +5,9 @@ import type { Schedule } from './schedule.ts'
 
 /** The learning rate's schedule as the settings describe it; it begins behind the mixers' phase. */
 export const scheduleOf = ({ schedule, updates, mixerPhase }: TrainingSettings): Schedule => {
-  const { peak, warmupUpdates, decay, floor } = schedule
-  const left = Math.max(1, updates - warmupUpdates - (mixerPhase?.updates ?? 0))
-  return { peak, warmupUpdates, decay: decay === 'none' ? { kind: 'none' } : { kind: decay, updates: schedule.decayUpdates ?? left, floor } }
+  const { peak, warmupUpdates, plateauUpdates = 0, decay, floor } = schedule
+  const left = Math.max(1, updates - warmupUpdates - plateauUpdates - (mixerPhase?.updates ?? 0))
+  return { peak, warmupUpdates, plateauUpdates, decay: decay === 'none' ? { kind: 'none' } : { kind: decay, updates: schedule.decayUpdates ?? left, floor } }
 }
 
 /** Trained parameters as the optimiser's groups, runs of equal decay merged. */

@@ -1,12 +1,14 @@
 import { z } from 'zod'
 import { ConfigError } from '../../errors.ts'
-import type { Mamba2Config } from '../../nn/index.ts'
+import type { BiMamba2Config } from '../../nn/index.ts'
 import { headOf } from './head.ts'
 
 /** model_type of a converted model: never `wav2vec2`, which transformers would open with attention of random weights. */
 export const studentModelType = 'cald_wav2vec2_bimamba2'
 
-const count = z.int().positive()
+/** Far above every model of the family, and low enough that a hostile configuration fills no memory before its tensors are looked for. */
+const most = { width: 65_536, layers: 1024, convolutions: 64 }
+const count = z.int().positive().max(most.width)
 const probability = z.number().min(0).max(1)
 
 const mixerSchema = z.strictObject({
@@ -16,21 +18,24 @@ const mixerSchema = z.strictObject({
   dConv: count,
   headdim: count,
   ngroups: count,
+  /** The mixer adds its input to its output (students of the authors that were trained so). */
+  residualInside: z.boolean().optional(),
   convActivation: z.enum(['silu', 'none']).optional(),
   gate: z.enum(['silu', 'none']).optional(),
   norm: z.enum(['rms', 'none']).optional(),
+  blend: z.boolean().optional(),
 })
 
 /** The keys of HF's Wav2Vec2Config that this engine reads, with HF's defaults; other keys travel along untouched. */
 const configSchema = z.looseObject({
   model_type: z.enum(['wav2vec2', studentModelType]),
   architectures: z.array(z.string()).nullish(),
-  vocab_size: count.default(32),
+  vocab_size: z.int().positive().max(2 ** 20).default(32),
   pad_token_id: z.int().nonnegative().default(0),
   hidden_size: count.default(768),
-  num_hidden_layers: count.default(12),
+  num_hidden_layers: count.max(most.layers).default(12),
   num_attention_heads: count.default(12),
-  intermediate_size: count.default(3072),
+  intermediate_size: z.int().positive().max(2 ** 20).default(3072),
   hidden_act: z.literal('gelu').default('gelu'),
   feat_extract_activation: z.literal('gelu').default('gelu'),
   layer_norm_eps: z.number().positive().default(1e-5),
@@ -38,17 +43,20 @@ const configSchema = z.looseObject({
   feat_extract_norm: z.enum(['group', 'layer']).default('group'),
   do_stable_layer_norm: z.boolean().default(false),
   conv_bias: z.boolean().default(false),
-  conv_dim: z.array(count).min(1).default([512, 512, 512, 512, 512, 512, 512]),
+  conv_dim: z.array(count).min(1).max(most.convolutions).default([512, 512, 512, 512, 512, 512, 512]),
   conv_kernel: z.array(count).default([10, 3, 3, 3, 3, 2, 2]),
   conv_stride: z.array(count).default([5, 2, 2, 2, 2, 2, 2]),
   num_conv_pos_embeddings: count.default(128),
   num_conv_pos_embedding_groups: count.default(16),
+  /** Adapters per language (MMS) are other layers. */
+  adapter_attn_dim: z.null().optional(),
   add_adapter: z.literal(false).default(false),
   hidden_dropout: probability.default(0.1),
   activation_dropout: probability.default(0.1),
   attention_dropout: probability.default(0.1),
   feat_proj_dropout: probability.default(0),
   final_dropout: probability.default(0.1),
+  layerdrop: probability.optional(),
   mask_time_prob: probability.default(0.05),
   mask_time_length: count.default(10),
   mask_time_min_masks: z.int().nonnegative().default(2),
@@ -66,10 +74,24 @@ const configSchema = z.looseObject({
 export type Wav2Vec2Config = z.infer<typeof configSchema>
 
 /** The shape of a student's mixers as its config.json records it. */
-export type BiMamba2Mixer = Mamba2Config & { readonly kind: 'biMamba2' }
+export type BiMamba2Mixer = BiMamba2Config & { readonly kind: 'biMamba2' }
 
 /** Reads a config.json; ConfigError says which key holds what, and what this version expects there. */
 export const parseWav2Vec2Config = (value: unknown, path: string): Wav2Vec2Config => {
+  const config = parseEncoderConfig(value, path)
+  requireHead(config, path)
+  return config
+}
+
+/** ConfigError unless this version has the head that a configuration describes. */
+export const requireHead = (config: Wav2Vec2Config, path: string): void => {
+  if (headOf(config, path).kind === 'ctc' && config.pad_token_id >= config.vocab_size) {
+    throw new ConfigError(`${path}: expected pad_token_id below vocab_size ${config.vocab_size}, found ${config.pad_token_id}`)
+  }
+}
+
+/** The same of all but the head, which may be one that this version does not have. */
+export const parseEncoderConfig = (value: unknown, path: string): Wav2Vec2Config => {
   const parsed = configSchema.safeParse(value)
   if (!parsed.success) {
     const [issue] = parsed.error.issues
@@ -88,7 +110,6 @@ export const parseWav2Vec2Config = (value: unknown, path: string): Wav2Vec2Confi
   if (config.hidden_size % config.num_conv_pos_embedding_groups !== 0) {
     complain(`expected num_conv_pos_embedding_groups to divide hidden_size ${config.hidden_size}, found ${config.num_conv_pos_embedding_groups}`)
   }
-  if (headOf(config, path).kind === 'ctc' && config.pad_token_id >= config.vocab_size) complain(`expected pad_token_id below vocab_size ${config.vocab_size}, found ${config.pad_token_id}`)
   if (config.model_type === 'wav2vec2') {
     if (config.hidden_size % config.num_attention_heads !== 0) complain(`expected num_attention_heads to divide hidden_size ${config.hidden_size}, found ${config.num_attention_heads}`)
     if (config.mixer !== undefined) complain(`expected no mixer in a config of model_type wav2vec2, found one`)

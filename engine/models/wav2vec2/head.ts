@@ -50,14 +50,29 @@ const architectureOf = (kind: Head['kind'], student: boolean): string => {
   return prefix + Object.entries(suffixes).findLast(([, own]) => own === kind)![0]
 }
 
+/** The kind of head of a config.json; undefined when there is no such kind here. */
+const kindOf = ({ architectures }: HeadConfig): Head['kind'] | undefined => {
+  const [architecture] = architectures ?? []
+  if (architecture === undefined) return 'ctc'
+  return Object.values(prefixes).some((prefix) => architecture.startsWith(prefix)) ? suffixes[architecture.replace(/^(Cald)?Wav2Vec2(BiMamba2)?/, '')] : undefined
+}
+
+/** What a config.json says of its head that no head here does; undefined where there is nothing. */
+export const unknownHead = (config: HeadConfig): string | undefined => {
+  const { architectures, use_weighted_layer_sum, problem_type } = config
+  const kind = kindOf(config)
+  if (kind === undefined) return `architectures: expected one of ${Object.keys(suffixes).map((suffix) => prefixes.transformer + suffix).join(', ')}, found ${architectures![0]!}`
+  if (kind !== 'projector') return undefined
+  if (use_weighted_layer_sum) return 'use_weighted_layer_sum: expected false (the last hidden state is classified), found true'
+  const single = problem_type ?? 'single_label_classification'
+  return single === 'single_label_classification' ? undefined : `problem_type: expected single_label_classification, found ${single}`
+}
+
 /** The head that a config.json describes; without `architectures` a CTC head. ConfigError when there is no such head here. */
 export const headOf = (config: HeadConfig, path = 'config.json'): Head => {
-  const [architecture] = config.architectures ?? []
-  if (architecture === undefined) return { kind: 'ctc' }
-  const kind = suffixes[architecture.replace(/^(Cald)?Wav2Vec2(BiMamba2)?/, '')]
-  if (kind === undefined || !Object.values(prefixes).some((prefix) => architecture.startsWith(prefix))) {
-    throw new ConfigError(`${path}: architectures: expected one of ${Object.keys(suffixes).map((suffix) => prefixes.transformer + suffix).join(', ')}, found ${architecture}`)
-  }
+  const unknown = unknownHead(config)
+  if (unknown !== undefined) throw new ConfigError(`${path}: ${unknown}`)
+  const kind = kindOf(config)!
   if (kind === 'none' || kind === 'ctc') return { kind }
   const sets = kind === 'projector' ? [labelsOfHf(config, path)] : labelsOfRecord(config, path)
   for (const { name, labels } of sets) {
@@ -68,10 +83,7 @@ export const headOf = (config: HeadConfig, path = 'config.json'): Head => {
 }
 
 /** HF keeps no name of the set; ours is in cald.labels. */
-const labelsOfHf = ({ id2label, use_weighted_layer_sum, problem_type, cald }: HeadConfig, path: string): LabelSet => {
-  if (use_weighted_layer_sum) throw new ConfigError(`${path}: use_weighted_layer_sum: expected false (the last hidden state is classified), found true`)
-  const single = problem_type ?? 'single_label_classification'
-  if (single !== 'single_label_classification') throw new ConfigError(`${path}: problem_type: expected single_label_classification, found ${single}`)
+const labelsOfHf = ({ id2label, cald }: HeadConfig, path: string): LabelSet => {
   if (id2label === undefined) throw new ConfigError(`${path}: id2label: expected the labels of the classifier, found nothing`)
   const labels = Array.from({ length: Object.keys(id2label).length }, (_, id) => {
     const label = id2label[id]
