@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander'
 import { CaldError } from '../errors.ts'
+import { addBenchCommand } from './commands/bench.ts'
 import { addComparisonCommands } from './commands/comparison.ts'
 import { addDataCommands } from './commands/data.ts'
 import { addExportCommand } from './commands/export.ts'
@@ -20,6 +21,7 @@ addRecipeCommands(program)
 addDataCommands(program)
 addComparisonCommands(program)
 addExportCommand(program)
+addBenchCommand(program)
 
 /** What the process ends with; one line for what a user can mend, the stack for what only we can. */
 const exitCodeFor = (error: unknown): number => {

@@ -33,7 +33,7 @@ const taught = async (layers: readonly number[], dropped: ReadonlySet<number>) =
   for (const place of model.layout.places) viewOf(model.parameters, place).set(viewOf(three.parameters, three.layout.places.find(({ name }) => name === nameIn3(place.name))!))
   const runner = new StageRunner(device, model, options)
   const uploaded = await device.upload(batch.features!)
-  const pass = await forwardPass(device, runner, uploaded, batch, dropped)
+  const pass = await forwardPass(device, runner, uploaded, batch, { dropped, keep: Infinity })
   const gradient = new Float32Array(model.layout.size)
   const teacher = { ...(await forwardPass(device, runner, uploaded, batch)) }
   const { alignment } = await accumulateGradient(runner, pass, { pass: teacher, layerwiseWeight: 1, outputWeight: 0 }, batch, normalisersOf([batch]), gradient, false)

@@ -1,6 +1,6 @@
 import { float32, type Device, type DeviceTensor } from '../runtime/index.ts'
 import type { SpeechBatch } from '../models/index.ts'
-import type { BatchContext, Guide, StageRunner } from './runner.ts'
+import type { BatchContext, Guide, Kept, StageRunner } from './runner.ts'
 
 /** What a forward pass over the stages leaves behind, for its backward pass and for those it teaches. */
 export interface Pass {
@@ -8,6 +8,8 @@ export interface Pass {
   readonly features: DeviceTensor
   /** The encoder's input and the output of each layer: N + 1. */
   readonly inputs: readonly DeviceTensor[]
+  /** What each layer kept for its backward pass; undefined where it will be computed again. */
+  readonly kept: (Kept | undefined)[]
   /** The last hidden state, behind the final norm where there is one. */
   readonly last: DeviceTensor
   /** What the head makes of it, of shape `logitsShape`. */
@@ -17,22 +19,49 @@ export interface Pass {
   readonly dropped: ReadonlySet<number>
 }
 
+/**
+ * Memory for what layers keep until their backward pass, in bytes. Constant, because a run that resumes must choose the same programs to
+ * end with the same bits.
+ */
+export const keptBytes = 2 ** 30
+
+interface PassOptions {
+  /** Layers to leave out. */
+  readonly dropped?: ReadonlySet<number> | undefined
+  /** Of a pass that will be gone back over: memory for what cost most to compute, which the last layers keep while there is room. */
+  readonly keep?: number
+}
+
 /** Runs the projection, the layers but those dropped, and the head over a frontend's features. */
-export const forwardPass = async (device: Device, runner: StageRunner, features: DeviceTensor, batch: BatchContext, dropped: ReadonlySet<number> = new Set()): Promise<Pass> => {
+export const forwardPass = async (device: Device, runner: StageRunner, features: DeviceTensor, batch: BatchContext, { dropped = new Set(), keep = 0 }: PassOptions = {}): Promise<Pass> => {
   const inputs = [await runner.projection(features, batch)]
-  for (let i = 0; i < runner.layers; i++) inputs.push(dropped.has(i) ? inputs[i]! : await runner.layer(i, inputs[i]!, batch))
+  const kept: (Kept | undefined)[] = []
+  const firstKeeping = runner.layers - Math.floor(keep / runner.keptBytes(batch))
+  for (let i = 0; i < runner.layers; i++) {
+    const x = inputs[i]!
+    const layer = dropped.has(i) ? { y: x, kept: undefined } : i < firstKeeping ? { y: await runner.layer(i, x, batch), kept: undefined } : await runner.keepingLayer(i, x, batch)
+    inputs.push(layer.y)
+    kept.push(layer.kept)
+  }
   const { hidden, logits } = await runner.head(inputs[runner.layers]!, batch)
   const { data, shape } = await device.read(logits)
   logits.dispose()
-  return { features, inputs, last: hidden, logits: data as Float32Array, logitsShape: shape, dropped }
+  return { features, inputs, kept, last: hidden, logits: data as Float32Array, logitsShape: shape, dropped }
 }
 
 /** The N hidden states that the layerwise loss compares: the outputs of the layers, the last one behind the final norm. */
 export const hiddenStates = ({ inputs, last }: Pass): DeviceTensor[] => [...inputs.slice(1, -1), last]
 
-/** Frees what a pass holds but its features. */
-export const disposePass = ({ inputs, last }: Pass): void => {
-  for (const tensor of new Set([...inputs, last])) tensor.dispose()
+/** Frees what a pass holds but its features; with what layers kept, where no backward pass came by. */
+export const disposePass = ({ inputs, kept, last }: Pass): void => {
+  for (const tensor of new Set([...inputs, last, ...kept.flatMap((own) => Object.values(own ?? {}))])) tensor.dispose()
+}
+
+/** What a layer kept, which is forgotten with it: memory falls while the backward pass goes down. */
+const take = (kept: Pass['kept'], layer: number): Kept | undefined => {
+  const own = kept[layer]
+  kept[layer] = undefined
+  return own
 }
 
 /**
@@ -41,7 +70,7 @@ export const disposePass = ({ inputs, last }: Pass): void => {
  */
 export const backwardPass = async (
   runner: StageRunner,
-  { features, inputs, logitsShape, dropped }: Pass,
+  { features, inputs, kept, logitsShape, dropped }: Pass,
   dLogits: Float32Array,
   batch: BatchContext,
   gradient: Float32Array,
@@ -56,7 +85,9 @@ export const backwardPass = async (
     if (dropped.has(i)) continue
     const above = dx!
     // The last layer's hidden state was compared in the head, behind the final norm.
-    ;({ dx, alignment } = await runner.layerBackward(i, inputs[i]!, above, batch, gradient, i < layers - 1 ? guideOf(i) : undefined))
+    const own = take(kept, i)
+    ;({ dx, alignment } = await runner.layerBackward(i, inputs[i]!, above, batch, gradient, i < layers - 1 ? guideOf(i) : undefined, own))
+    for (const tensor of Object.values(own ?? {})) tensor.dispose()
     if (i < layers - 1) losses[i] = alignment
     above.dispose()
   }

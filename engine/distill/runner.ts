@@ -54,6 +54,8 @@ export interface Guide {
 }
 
 type Direction = 'forward' | 'backward' | 'guidedBackward'
+/** What a stage's forward program kept for its backward program, by the names of the inputs there. */
+export type Kept = Readonly<Record<string, DeviceTensor>>
 type Inputs = Readonly<Record<string, HostTensor | DeviceTensor>>
 
 const isHost = (tensor: HostTensor | DeviceTensor): tensor is HostTensor => 'data' in tensor
@@ -85,6 +87,17 @@ export class StageRunner {
     return (await this.#run('projection', 'forward', 'projection', { x: features }, context)).y!
   }
 
+  /** Bytes that a layer keeps of a batch for its backward pass, beside its output. */
+  keptBytes({ batch, frames }: BatchContext): number {
+    return this.#graphs.layer.keeping.kept.reduce((total, { type }) => total + 4 * evaluateShape(type.shape, { batch, time: frames }).reduce((a, b) => a * b, 1), 0)
+  }
+
+  /** A layer whose backward pass will get what cost most to compute instead of computing it again; it must get it, or the caller dispose of it. */
+  async keepingLayer(index: number, x: DeviceTensor, context: BatchContext): Promise<{ y: DeviceTensor; kept: Kept }> {
+    const { y, ...kept } = await this.#run('layer', 'forward', layerStage(index), { x }, context, true)
+    return { y: y!, kept }
+  }
+
   async layer(index: number, x: DeviceTensor, context: BatchContext): Promise<DeviceTensor> {
     return (await this.#run('layer', 'forward', layerStage(index), { x }, context)).y!
   }
@@ -110,8 +123,8 @@ export class StageRunner {
     return this.#backward('head', 'head', { x, dy: dLogits }, context, gradient, guide)
   }
 
-  layerBackward(index: number, x: DeviceTensor, dy: DeviceTensor, context: BatchContext, gradient: Float32Array, guide?: Guide): Promise<StageGradient> {
-    return this.#backward('layer', layerStage(index), { x, dy }, context, gradient, guide)
+  layerBackward(index: number, x: DeviceTensor, dy: DeviceTensor, context: BatchContext, gradient: Float32Array, guide?: Guide, kept?: Kept): Promise<StageGradient> {
+    return this.#backward('layer', layerStage(index), { x, dy, ...kept }, context, gradient, guide, kept !== undefined)
   }
 
   /** `dx`, the gradient of the features, is there when the frontend is trained. */
@@ -132,9 +145,9 @@ export class StageRunner {
     return { audio: float32(audio.data, audio.shape), validFrames: validFramesTensor(this.model.config, audio) }
   }
 
-  async #backward(kind: StageKind, stage: string, inputs: Inputs, context: BatchContext | undefined, gradient: Float32Array, guide?: Guide): Promise<StageGradient> {
+  async #backward(kind: StageKind, stage: string, inputs: Inputs, context: BatchContext | undefined, gradient: Float32Array, guide?: Guide, keeping = false): Promise<StageGradient> {
     const guided = guide === undefined || context === undefined ? {} : { teacher: guide.teacher, alignmentWeight: float32(guide.weight, [context.batch, context.frames]) }
-    const outputs = await this.#run(kind, guide === undefined ? 'backward' : 'guidedBackward', stage, { ...inputs, ...guided }, context)
+    const outputs = await this.#run(kind, guide === undefined ? 'backward' : 'guidedBackward', stage, { ...inputs, ...guided }, context, keeping)
     const { dx, alignment } = outputs
     for (const place of this.model.layout.stage(stage)) {
       const tensor = outputs[`d.${place.local}`]
@@ -149,8 +162,8 @@ export class StageRunner {
     return { dx, alignment: loss }
   }
 
-  async #run(kind: StageKind, direction: Direction, stage: string, inputs: Inputs, context: BatchContext | undefined): Promise<Record<string, DeviceTensor>> {
-    const program = await this.#program(kind, direction)
+  async #run(kind: StageKind, direction: Direction, stage: string, inputs: Inputs, context: BatchContext | undefined, keeping = false): Promise<Record<string, DeviceTensor>> {
+    const program = await this.#program(kind, direction, keeping)
     const wanted = new Set(program.graph.inputs.map(({ params }) => params.name))
     const all: Record<string, HostTensor | DeviceTensor> = { ...inputs }
     for (const place of this.model.layout.stage(stage)) all[place.local] = float32(viewOf(this.model.parameters, place), place.shape)
@@ -183,11 +196,11 @@ export class StageRunner {
     return result
   }
 
-  #program(kind: StageKind, direction: Direction): Promise<Program> {
-    const key = `${kind} ${direction}`
+  #program(kind: StageKind, direction: Direction, keeping: boolean): Promise<Program> {
+    const key = `${kind} ${direction}${keeping ? ' keeping' : ''}`
     const known = this.#programs.get(key)
     if (known !== undefined) return known
-    const graph = this.#graphs[kind][direction]
+    const graph = keeping ? this.#graphs[kind].keeping[direction] : this.#graphs[kind][direction]
     if (graph === undefined) throw new TypeError(`the ${kind} has no ${direction} program`)
     const compiled = this.#device.compile(graph)
     this.#programs.set(key, compiled)

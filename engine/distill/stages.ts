@@ -1,11 +1,13 @@
 import { gradients, type Seed } from '../autodiff/index.ts'
-import { constant, div, graph, input, meanLast, mul, reshape, square, sub, sum, variable, type Graph, type Value } from '../ir/index.ts'
+import { constant, div, graph, input, meanLast, mul, reshape, square, sub, substitute, sum, variable, type Graph, type Op, type Value } from '../ir/index.ts'
 import { encoderLayer, frontend, head, mixerOutput, paddingInputs, projection, validFramesInput, type Wav2Vec2Config } from '../models/index.ts'
 import { MaskedDropout, noDropout, normalise, Parameters, type DropoutSite } from '../nn/index.ts'
 
 /** The programs of one stage: all encoder layers share one of each. */
 export interface StageGraphs {
   readonly forward: Graph
+  /** The forward program with outputs `kept.<i>` besides, and the backward programs that take them instead of computing them again. */
+  readonly keeping: Omit<StageGraphs, 'keeping' | 'dropout'> & { readonly kept: readonly Value[] }
   /** Recomputes the stage; outputs `dx` where the gradient goes on, and `d.<parameter>`. None for a stage that nothing above teaches. */
   readonly backward: Graph | undefined
   /** The same with the alignment to a teacher's hidden state, whose loss is the output `alignment`; for stages that end in one. */
@@ -81,13 +83,35 @@ const stageGraphs = (name: string, options: StageOptions, build: (p: Parameters,
     const alignment = loss(hiddenState)
     return graph(`${name} guided backward`, { ...named([...fromAbove, { value: alignment, gradient: constant([1], [1, 1, 1]) }]), alignment })
   }
+  const backward = y === undefined ? undefined : graph(`${name} backward`, named(fromAbove))
+  const guidedBackward = aligned === undefined ? undefined : guided(aligned)
   return {
     forward,
-    backward: y === undefined ? undefined : graph(`${name} backward`, named(fromAbove)),
-    guidedBackward: aligned === undefined ? undefined : guided(aligned),
+    backward,
+    guidedBackward,
+    keeping: keeping(forward, backward, guidedBackward),
     dropout: dropout instanceof MaskedDropout ? dropout.sites : [],
   }
 }
+
+/** Operations whose results are worth their memory until the backward pass: those that cost much more than writing them down. */
+const worthKeeping: ReadonlySet<Op> = new Set<Op>(['matmul', 'conv1d', 'linearAttention', 'attention'])
+
+/** The programs of a stage when the forward pass keeps what the backward pass would compute again at great cost; the rest is computed again all the same. */
+const keeping = (forward: Graph, backward: Graph | undefined, guidedBackward: Graph | undefined): StageGraphs['keeping'] => {
+  const wanted = new Set([...(backward?.nodes ?? []), ...(guidedBackward?.nodes ?? [])])
+  const kept = forward.nodes.filter((value) => worthKeeping.has(value.op) && wanted.has(value))
+  const replacements = new Map<Value, Value>(kept.map((value, i) => [value, input(keptName(i), value.type.shape)]))
+  const taking = (built: Graph | undefined): Graph | undefined => built && graph(`${built.name} of what was kept`, substitute(built.outputs, (_, value) => replacements.get(value)))
+  return {
+    forward: graph(`${forward.name} that keeps`, { ...forward.outputs, ...Object.fromEntries(kept.map((value, i) => [keptName(i), value])) }),
+    backward: taking(backward),
+    guidedBackward: taking(guidedBackward),
+    kept,
+  }
+}
+
+export const keptName = (index: number): string => `kept.${index}`
 
 /** The stages of a model as training programs over padded batches. */
 export const trainingStages = (config: Wav2Vec2Config, options: StageOptions): Readonly<Record<StageKind, StageGraphs>> => {

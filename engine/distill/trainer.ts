@@ -18,7 +18,7 @@ import { clipScale, firstNonFinite, gradientNorm, largestGradient } from './opti
 import { scheduleOf, segmentsOf } from './optimiser/fromSettings.ts'
 import { learningRate, type Schedule } from './optimiser/schedule.ts'
 import { followWeights } from './optimiser/weightAverage.ts'
-import { disposePass, forwardPass } from './passes.ts'
+import { disposePass, forwardPass, keptBytes } from './passes.ts'
 import { withRegularisation } from './regularisation.ts'
 import { loadCheckpoint, saveCheckpoint, stateHash, type Resume, type TrainingState } from './runFolder.ts'
 import { drawnMasks, StageRunner } from './runner.ts'
@@ -220,7 +220,7 @@ class Trainer {
     try {
       if (this.#mixersApart()) return await this.#mixerPhase!.learn(microBatch, features, normalisers, this.#gradient)
       const lesson = await this.#guide?.teach({ update: this.#state.update, microBatch: index }, microBatch, features, normalisers)
-      const pass = await forwardPass(device, this.#student, features, batch, batch.droppedLayers)
+      const pass = await forwardPass(device, this.#student, features, batch, { dropped: batch.droppedLayers, keep: keptBytes })
       const parts = await accumulateGradient(this.#student, pass, lesson, batch, normalisers, this.#gradient, !settings.freezeFrontend)
       await lesson?.close()
       disposePass(pass)

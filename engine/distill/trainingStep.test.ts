@@ -66,7 +66,7 @@ const rowsOf = (batch: TrainingBatch, rows: readonly number[]): TrainingBatch =>
 }
 
 /** The step of a case with its stored masks, ready to run as often as wanted; checks that every mask is used. */
-const prepare = (step: StepCase) => {
+const prepare = (step: StepCase, keep: (bytesOfALayer: number) => number = () => Infinity) => {
   const guided = step.studentConfig !== undefined
   const model = guided ? modelOf(step.studentConfig!, step.weights.student) : modelOf(step.config, step.weights)
   const options = { timeMask: true, featureMask: step.featureMask !== undefined, frontendTrained: true }
@@ -102,7 +102,7 @@ const prepare = (step: StepCase) => {
     for (const microBatch of microBatches) {
       const heard = teacher === undefined ? undefined : await teacher.runner.frontend(microBatch.audio!)
       const lesson = teacher === undefined ? undefined : { pass: await forwardPass(device, teacher.runner, heard!, microBatch), ...teacher.weights }
-      const pass = await forwardPass(device, student, await student.frontend(microBatch.audio!), microBatch)
+      const pass = await forwardPass(device, student, await student.frontend(microBatch.audio!), microBatch, { keep: keep(student.keptBytes(microBatch)) })
       parts.push(await accumulateGradient(student, pass, lesson, microBatch, normalisers, gradient, true))
     }
     expect([...used].sort()).toEqual(Object.keys(step.dropoutMasks).sort())
@@ -145,6 +145,15 @@ describe('one training step matches PyTorch autograd', () => {
       console.log(`${name}: compared ${model.layout.places.length} parameters (${zero.size} of zero gradient); worst ${worst.name} at ${(100 * worst.share).toFixed(2)} % of the bound`)
     })
   }
+
+  it('the gradient is the same whether layers keep what is dear or compute it again', async () => {
+    const step = caseOf('convertTarget')
+    const { gradient: kept } = await prepare(step).run()
+    for (const layers of [0, 1]) {
+      const { gradient } = await prepare(step, (bytes) => layers * bytes).run()
+      expect(norm(gradient.map((value, i) => value - kept[i]!)) / norm(kept)).toBeLessThan(1e-6)
+    }
+  })
 
   it('three AdamW updates with clipping', async () => {
     const step = caseOf('threeUpdates')

@@ -1,5 +1,7 @@
 /** Everything the product can do, each as one function (settings, { signal, onEvent }) → result. Front ends only adapt these. */
 export type { JobContext } from './context.ts'
+export { bench, type Bench, type BenchSettings } from './bench.ts'
+export { benchSizes, benchTasks } from './benchTasks.ts'
 export { benchmark, type Benchmark, type BenchmarkSettings } from './benchmark.ts'
 export { compare, type Comparison } from './compare.ts'
 export { demo, type DemoResult } from './demo.ts'

@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises'
 import { normaliseAudio, readRecording } from '../audio/index.ts'
 import { transcripts } from '../distill/index.ts'
 import { messageOf } from '../errors.ts'
@@ -7,6 +6,7 @@ import { Inference } from '../models/index.ts'
 import { fillNormal } from '../random.ts'
 import type { Measured, Measurement } from './benchmark.ts'
 import { onDevice, openReadyModel } from './context.ts'
+import { peakBytes } from './peakMemory.ts'
 
 /** Measures one model at one length of audio, for `benchmark`: a process of its own, whose peak of memory is this transcription's. */
 const measure = async ({ model: path, duration, repeats, recording, ...compute }: Measurement): Promise<Measured> => {
@@ -27,13 +27,6 @@ const measure = async ({ model: path, duration, repeats, recording, ...compute }
     await inference.dispose()
     return { latencies, peakBytes: await peakBytes(), idleBytes }
   })
-}
-
-/** Linux counts in maxRSS what the parent held when it forked; /proc counts this process alone. */
-const peakBytes = async (): Promise<number> => {
-  const status = await readFile('/proc/self/status', 'utf8').catch(() => '')
-  const kilobytes = /^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1] ?? process.resourceUsage().maxRSS
-  return Number(kilobytes) * 1024
 }
 
 const noise = (samples: number): Float32Array => {

@@ -12,7 +12,7 @@ export { openOnnxFile, type FileTensor, type OnnxFile } from './onnxFile.ts'
 export type { Device, DeviceName, DeviceTensor, HostTensor, Program, TensorData } from './device.ts'
 
 /** Opens a device; `auto` is the best one that is usable. UsageError when the one named cannot be used. */
-export const openDevice = (name: 'auto' | 'cpu' | 'webgpu', { threads = availableParallelism() } = {}): Device => {
+export const openDevice = (name: 'auto' | 'cpu' | 'webgpu', { threads = availableParallelism(), profile }: { threads?: number; profile?: string } = {}): Device => {
   if (name === 'webgpu') throw new UsageError("--device webgpu: expected 'cpu' or 'auto', since this version computes on the CPU only")
-  return openCpu(threads)
+  return openCpu(threads, profile)
 }

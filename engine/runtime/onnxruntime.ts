@@ -2,6 +2,7 @@ import * as ort from 'onnxruntime-node'
 import { messageOf, OutOfMemoryError, RuntimeError } from '../errors.ts'
 import { bindShapes, type DType, type Graph } from '../ir/index.ts'
 import { encodeModel, lower } from '../onnx/index.ts'
+import { forCpu } from './cpuRewrites.ts'
 import type { Device, DeviceTensor, HostTensor, Program, TensorData } from './device.ts'
 
 /** A tensor of ONNX Runtime that lives in this process's memory. */
@@ -26,9 +27,11 @@ class CpuProgram implements Program {
   readonly graph: Graph
   readonly #session: ort.InferenceSession
   readonly #enqueue: Enqueue
+  readonly #profiled: boolean
   #disposed = false
 
-  constructor(graph: Graph, session: ort.InferenceSession, enqueue: Enqueue) {
+  constructor(graph: Graph, session: ort.InferenceSession, enqueue: Enqueue, profiled: boolean) {
+    this.#profiled = profiled
     this.graph = graph
     this.#session = session
     this.#enqueue = enqueue
@@ -51,6 +54,7 @@ class CpuProgram implements Program {
   async dispose(): Promise<void> {
     if (this.#disposed) return
     this.#disposed = true
+    if (this.#profiled) this.#session.endProfiling()
     await this.#session.release()
   }
 }
@@ -83,11 +87,13 @@ const serialQueue = (): Enqueue => {
 class CpuDevice implements Device {
   readonly name = 'cpu'
   readonly #threads: number
+  readonly #profile: string | undefined
   readonly #programs = new Set<CpuProgram>()
   readonly #enqueue = serialQueue()
 
-  constructor(threads: number) {
+  constructor(threads: number, profile: string | undefined) {
     this.#threads = threads
+    this.#profile = profile
   }
 
   upload({ dtype, shape, data }: HostTensor): Promise<DeviceTensor> {
@@ -101,16 +107,17 @@ class CpuDevice implements Device {
 
   async compile(graph: Graph): Promise<Program> {
     try {
-      const session = await ort.InferenceSession.create(encodeModel(lower(graph)), {
+      const session = await ort.InferenceSession.create(encodeModel(lower(forCpu(graph))), {
         executionProviders: ['cpu'],
         intraOpNumThreads: this.#threads,
         interOpNumThreads: 1,
         graphOptimizationLevel: 'all',
         logSeverityLevel: 3,
+        ...(this.#profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: `${this.#profile}${graph.name.replaceAll(' ', '-')}` }),
         // Sessions alternate: a pool that spins after its run takes the next one's cores.
         extra: { session: { intra_op: { allow_spinning: '0' } } },
       })
-      const program = new CpuProgram(graph, session, this.#enqueue)
+      const program = new CpuProgram(graph, session, this.#enqueue, this.#profile !== undefined)
       this.#programs.add(program)
       return program
     } catch (error) {
@@ -124,5 +131,5 @@ class CpuDevice implements Device {
   }
 }
 
-/** The CPU of this machine with so many threads (results are bit-equal only for equal numbers of threads). */
-export const openCpu = (threads: number): Device => new CpuDevice(threads)
+/** The CPU of this machine with so many threads (results are bit-equal only for equal numbers of threads). `profile` begins the paths of ONNX Runtime's profiles, one a program. */
+export const openCpu = (threads: number, profile?: string): Device => new CpuDevice(threads, profile)

@@ -4,12 +4,7 @@ import { benchmark, compare, demo, report, runs, type Benchmark, type Comparison
 import { figuresInWords, mebibytes, percent } from '../../report/index.ts'
 import { count, countOrZero, positive, positives, textOf, withCompute, withLabels, withText, type ComputeFlags, type LabelFlags, type TextFlags } from '../options.ts'
 import { present } from '../present.ts'
-
-/** Columns as wide as their widest cell; the first aligned left, the others right. */
-const table = (rows: readonly (readonly string[])[]): string => {
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)))
-  return rows.map((row) => row.map((cell, column) => (column === 0 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!))).join('  ')).join('\n')
-}
+import { table } from '../table.ts'
 
 /** Folders separated by spaces or commas. */
 const foldersOf = (names: readonly string[]): string[] => names.flatMap((name) => name.split(','))

@@ -11,7 +11,7 @@ export const scheduleOf = ({ schedule, updates, mixerPhase }: TrainingSettings):
 }
 
 /** Trained parameters as the optimiser's groups, runs of equal decay merged. */
-export const segmentsOf = ({ layout }: SpeechModel, { freezeFrontend, weightDecay }: TrainingSettings): AdamWSegment[] => {
+export const segmentsOf = ({ layout }: SpeechModel, { freezeFrontend, weightDecay }: Pick<TrainingSettings, 'freezeFrontend' | 'weightDecay'>): AdamWSegment[] => {
   const segments: AdamWSegment[] = []
   for (const { stage, offset, size, decay } of layout.places) {
     if (freezeFrontend && stage === 'frontend') continue

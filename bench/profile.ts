@@ -1,0 +1,56 @@
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { benchTaskOf, openTask, writeModels, type BenchSize } from '../engine/jobs/benchTasks.ts'
+import { openDevice } from '../engine/runtime/index.ts'
+
+interface ProfileEvent {
+  readonly cat: string
+  readonly dur: number
+  readonly name: string
+  readonly args?: { readonly op_name?: string; readonly output_type_shape?: unknown }
+}
+
+/** What kinds of ONNX nodes there are; anything else is elementwise. */
+const kinds: Readonly<Record<string, readonly string[]>> = {
+  'matrix products': ['MatMul', 'FusedMatMul', 'Gemm'],
+  convolutions: ['Conv', 'ConvTranspose', 'CausalConvWithState', 'FusedConv'],
+  'linear attention': ['LinearAttention'],
+  attention: ['MultiHeadAttention', 'Softmax'],
+  'copies and transposes': ['Transpose', 'Slice', 'Concat', 'Pad', 'Reshape', 'Expand', 'Gather', 'GatherElements', 'Identity', 'Split', 'MemcpyToHost', 'Tile'],
+  reductions: ['ReduceSum', 'ReduceMean', 'CumSum'],
+  norms: ['LayerNormalization', 'SkipLayerNormalization', 'SimplifiedLayerNormalization'],
+}
+const kindOf = (op: string): string => Object.keys(kinds).find((kind) => kinds[kind]!.includes(op)) ?? 'elementwise'
+
+/** Where the time of a task goes: `npx tsx bench/profile.ts training|inference|student small|base|large [repeats]`. */
+const [task = 'training', size = 'base', repeats = '2'] = process.argv.slice(2)
+const folder = await mkdtemp(join(tmpdir(), 'cald-profile-'))
+try {
+  const paths = await writeModels(folder, size as BenchSize, task === 'student')
+  const device = openDevice('cpu', { threads: 2, profile: join(folder, 'profile-') })
+  const ready = await openTask(device, benchTaskOf({ size: size as BenchSize, task: task as 'training', seconds: 10, batch: 2 }, paths))
+  const times: number[] = []
+  for (let i = 0; i < Number(repeats); i++) {
+    const started = performance.now()
+    await ready.run()
+    times.push(performance.now() - started)
+  }
+  await device.dispose()
+  const totals = new Map<string, number>()
+  const add = (key: string, microseconds: number): void => void totals.set(key, (totals.get(key) ?? 0) + microseconds / 1000 / Number(repeats))
+  for (const file of await readdir(folder)) {
+    if (!file.startsWith('profile-')) continue
+    const program = file.replace(/^profile-(.*?)_\d.*$/, '$1')
+    for (const event of JSON.parse(await readFile(join(folder, file), 'utf8')) as ProfileEvent[]) {
+      if (event.name === 'model_run') add(`program ${program}`, event.dur)
+      if (event.cat !== 'Node' || !event.name.endsWith('_kernel_time')) continue
+      const op = event.args?.op_name ?? '?'
+      for (const key of ['all', `kind ${kindOf(op)}`, `op ${op}`, `${program}: ${op} ${JSON.stringify(event.args?.output_type_shape)}`]) add(key, event.dur)
+    }
+  }
+  console.log(`runs: ${times.map((time) => time.toFixed(0)).join(', ')} ms`)
+  for (const [key, milliseconds] of [...totals].sort((a, b) => b[1] - a[1]).slice(0, 90)) console.log(milliseconds.toFixed(1).padStart(9), key)
+} finally {
+  await rm(folder, { recursive: true, force: true })
+}

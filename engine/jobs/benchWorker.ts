@@ -1,0 +1,77 @@
+import { fork, type ChildProcess } from 'node:child_process'
+import { InterruptedError, RuntimeError } from '../errors.ts'
+import type { ComputeSettings } from './context.ts'
+import type { BenchTask } from './benchTasks.ts'
+
+export type Request = (ComputeSettings & { readonly kind: 'open'; readonly task: BenchTask }) | { readonly kind: 'run' }
+export type Answer = ({ readonly kind: 'ready' } & Opened) | ({ readonly kind: 'ran' } & Ran) | { readonly kind: 'failed'; readonly error: string }
+
+export interface Opened {
+  readonly device: string
+  readonly parameters: number
+  /** Floating-point operations of a run's matrix work. */
+  readonly work: number
+}
+
+export interface Ran {
+  readonly milliseconds: number
+  /** Floating-point operations a second of matrix products just after it. */
+  readonly matmulRate: number
+  /** The most memory the process has held so far. */
+  readonly peakBytes: number
+}
+
+/** A process that runs one task as often as it is asked to. */
+export class BenchWorker {
+  readonly #child: ChildProcess
+  readonly #signal: AbortSignal
+  readonly #stop: () => void
+  #settle: { resolve: (answer: Answer) => void; reject: (error: Error) => void } | undefined
+
+  private constructor(child: ChildProcess, signal: AbortSignal) {
+    this.#child = child
+    this.#signal = signal
+    this.#stop = () => void child.kill('SIGKILL')
+    signal.addEventListener('abort', this.#stop, { once: true })
+    child.on('message', (message) => this.#settle?.resolve(message as Answer))
+    child.on('error', (error) => this.#settle?.reject(error))
+    child.on('close', (code, killedBy) => {
+      const ended = new RuntimeError(`the measuring process ended with ${killedBy ?? `exit code ${String(code)}`}; there may be too little memory`)
+      this.#settle?.reject(signal.aborted ? new InterruptedError('stopped while measuring') : ended)
+    })
+  }
+
+  /** Starts a process and opens the task there; from source as from the compiled folder. */
+  static async open(task: BenchTask, compute: ComputeSettings, signal: AbortSignal): Promise<{ worker: BenchWorker; opened: Opened }> {
+    const compiled = import.meta.url.endsWith('.js')
+    const entry = new URL(compiled ? './benchProcess.js' : './benchProcess.ts', import.meta.url)
+    const worker = new BenchWorker(fork(entry, { execArgv: compiled ? [] : ['--import', 'tsx'], stdio: ['ignore', 'ignore', 'inherit', 'ipc'] }), signal)
+    try {
+      const opened = await worker.#ask({ ...compute, kind: 'open', task })
+      if (opened.kind !== 'ready') throw new RuntimeError('error' in opened ? opened.error : 'expected a task to be opened, found it run')
+      return { worker, opened }
+    } catch (error) {
+      worker.close()
+      throw error
+    }
+  }
+
+  /** One run; RuntimeError when it fails or the process ends, InterruptedError when it was stopped. */
+  async run(): Promise<Ran> {
+    const ran = await this.#ask({ kind: 'run' })
+    if (ran.kind !== 'ran') throw new RuntimeError('error' in ran ? ran.error : 'expected a run, found another answer')
+    return ran
+  }
+
+  close(): void {
+    this.#signal.removeEventListener('abort', this.#stop)
+    this.#child.kill()
+  }
+
+  #ask(request: Request): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      this.#settle = { resolve, reject }
+      this.#child.send(request)
+    })
+  }
+}
