@@ -21,9 +21,9 @@ export interface Pass {
 
 /**
  * Memory for what layers keep until their backward pass, in bytes. Constant, because a run that resumes must choose the same programs to
- * end with the same bits.
+ * end with the same bits; none yet, because handing the results over costs more time than computing them again (docs/decisions/0090).
  */
-export const keptBytes = 2 ** 30
+export const keptBytes = 0
 
 interface PassOptions {
   /** Layers to leave out. */
