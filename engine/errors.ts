@@ -45,6 +45,9 @@ export class DivergedError extends FailureError {}
 /** Writing failed half-way (full disk, lost permission); what stood there before still stands. */
 export class WriteError extends FailureError {}
 
+/** The process that computes ended while it had work; what it had written stands. */
+export class EngineEndedError extends FailureError {}
+
 /** The user stopped the run; a checkpoint was kept. */
 export class InterruptedError extends CaldError {
   readonly exitCode = 130

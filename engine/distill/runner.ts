@@ -1,6 +1,6 @@
 import { fillKeepMask } from '../random.ts'
 import { evaluateShape } from '../ir/index.ts'
-import { layerStage, paddingTensors, validFramesTensor, viewOf, type BatchFrames, type SpeechBatch, type SpeechModel } from '../models/index.ts'
+import { layerStage, paddingTensors, validFramesTensor, viewOf, type BatchFrames, type ParameterPlace, type SpeechBatch, type SpeechModel } from '../models/index.ts'
 import { maskName } from '../nn/index.ts'
 import { bool, float32, type Device, type DeviceTensor, type HostTensor, type Program } from '../runtime/index.ts'
 import { trainingStages, type StageGraphs, type StageKind, type StageOptions } from './stages.ts'
@@ -66,6 +66,8 @@ export class StageRunner {
   readonly #device: Device
   readonly #graphs: Readonly<Record<StageKind, StageGraphs>>
   readonly #programs = new Map<string, Promise<Program>>()
+  /** Parameters on the device, by their names in the model; they go up when a program first wants them. */
+  readonly #resident = new Map<string, DeviceTensor>()
 
   constructor(device: Device, model: SpeechModel, options: StageOptions) {
     this.model = model
@@ -136,7 +138,14 @@ export class StageRunner {
     await this.#backward('frontend', 'frontend', { ...this.#audioInputs(audio), dy }, undefined, gradient)
   }
 
+  /** To be called when the model's parameters have changed since a program ran: those on the device are the old ones. */
+  parametersChanged(): void {
+    for (const tensor of this.#resident.values()) tensor.dispose()
+    this.#resident.clear()
+  }
+
   async dispose(): Promise<void> {
+    this.parametersChanged()
     for (const program of this.#programs.values()) await (await program).dispose()
     this.#programs.clear()
   }
@@ -166,7 +175,7 @@ export class StageRunner {
     const program = await this.#program(kind, direction, keeping)
     const wanted = new Set(program.graph.inputs.map(({ params }) => params.name))
     const all: Record<string, HostTensor | DeviceTensor> = { ...inputs }
-    for (const place of this.model.layout.stage(stage)) all[place.local] = float32(viewOf(this.model.parameters, place), place.shape)
+    for (const place of this.model.layout.stage(stage)) if (wanted.has(place.local)) all[place.local] = await this.#parameter(place)
     if (context !== undefined) Object.assign(all, this.#contextInputs(kind, stage, context))
     const fed: Record<string, DeviceTensor> = {}
     const own: DeviceTensor[] = []
@@ -181,6 +190,14 @@ export class StageRunner {
     } finally {
       for (const tensor of own) tensor.dispose()
     }
+  }
+
+  async #parameter(place: ParameterPlace): Promise<DeviceTensor> {
+    const known = this.#resident.get(place.name)
+    if (known !== undefined) return known
+    const tensor = await this.#device.upload(float32(viewOf(this.model.parameters, place), place.shape))
+    this.#resident.set(place.name, tensor)
+    return tensor
   }
 
   #contextInputs(kind: StageKind, stage: string, context: BatchContext): Record<string, HostTensor> {

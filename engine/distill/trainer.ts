@@ -205,6 +205,7 @@ class Trainer {
     let parts: LossParts[] = []
     await this.#memory.fit(microBatches, async (pieces) => {
       this.#gradient.fill(0)
+      this.#student.parametersChanged()
       this.#guide?.begin()
       parts = []
       for (const piece of pieces) parts.push(await this.#learnPiece(piece, normalisers))

@@ -1,7 +1,8 @@
 import { afterAll, describe, expect, it } from 'vitest'
 import { readFixture, type FixtureTensor } from '../../fixtures/read.ts'
 import { viewOf } from '../models/index.ts'
-import { openDevice } from '../runtime/index.ts'
+import { openDevice, type Device } from '../runtime/index.ts'
+import { useSwiftShader } from '../runtime/testing/swiftShader.ts'
 import { AdamW } from './optimiser/adamw.ts'
 import { clipScale, gradientNorm } from './optimiser/clip.ts'
 import { accumulateGradient, normalisersOf, type LossParts, type TrainingBatch } from './objective.ts'
@@ -42,8 +43,14 @@ const caseOf = (name: string): StepCase => {
   return found.same === undefined ? found : { ...cases.find((one) => one.name === found.same)!, ...found }
 }
 
-const device = openDevice('cpu', { threads: 2 })
-afterAll(() => device.dispose())
+const noAdapter = useSwiftShader()
+if (noAdapter !== undefined) console.log(`device webgpu is skipped: ${noAdapter}`)
+const cpu = openDevice('cpu', { threads: 2 })
+const webgpu = openDevice('webgpu')
+afterAll(async () => {
+  await cpu.dispose()
+  await webgpu.dispose()
+})
 
 /** Some rows of a batch, padded as they were. */
 const rowsOf = (batch: TrainingBatch, rows: readonly number[]): TrainingBatch => {
@@ -66,7 +73,7 @@ const rowsOf = (batch: TrainingBatch, rows: readonly number[]): TrainingBatch =>
 }
 
 /** The step of a case with its stored masks, ready to run as often as wanted; checks that every mask is used. */
-const prepare = (step: StepCase, keep: (bytesOfALayer: number) => number = () => Infinity) => {
+const prepare = (step: StepCase, keep: (bytesOfALayer: number) => number = () => Infinity, device: Device = cpu) => {
   const guided = step.studentConfig !== undefined
   const model = guided ? modelOf(step.studentConfig!, step.weights.student) : modelOf(step.config, step.weights)
   const options = { timeMask: true, featureMask: step.featureMask !== undefined, frontendTrained: true }
@@ -154,6 +161,25 @@ describe('one training step matches PyTorch autograd', () => {
       expect(norm(gradient.map((value, i) => value - kept[i]!)) / norm(kept)).toBeLessThan(1e-6)
     }
   })
+
+  for (const name of ['finetune', 'convertTarget'] as const) {
+    it.skipIf(noAdapter !== undefined)(`${name} on webgpu, as on cpu`, { timeout: 300_000 }, async () => {
+      const step = caseOf(name)
+      const onCpu = await prepare(step).run()
+      const { model, run } = prepare(step, undefined, webgpu)
+      const { parts, gradient } = await run()
+      for (const part of ['loss', 'task', 'layerwise', 'output'] as const) expect(Math.abs(parts[0]![part] - onCpu.parts[0]![part]), part).toBeLessThan(1e-3)
+      const all = norm(onCpu.gradient)
+      let worst = 0
+      for (const place of model.layout.places) {
+        const [expected, found] = [viewOf(onCpu.gradient, place), viewOf(gradient, place)]
+        const difference = norm(found.map((value, i) => value - expected[i]!))
+        worst = Math.max(worst, difference / (norm(expected) + 1e-3 * all))
+        expect(difference, place.name).toBeLessThanOrEqual(1e-3 * norm(expected) + 1e-6 * all)
+      }
+      console.log(`${name}: webgpu differs from cpu by at most ${worst.toExponential(1)} of a parameter's gradient, ${(norm(gradient.map((value, i) => value - onCpu.gradient[i]!)) / all).toExponential(1)} of the whole`)
+    })
+  }
 
   it('three AdamW updates with clipping', async () => {
     const step = caseOf('threeUpdates')

@@ -59,6 +59,7 @@ export class TrialUpdates {
     const batch = this.#batch()
     const normalisers = normalisersOf([batch])
     this.#gradient.fill(0)
+    this.#student.parametersChanged()
     const features = await this.#device.upload(batch.features!)
     const taught = await forwardPass(this.#device, this.#teacher, features, batch)
     const pass = await forwardPass(this.#device, this.#student, features, batch, { keep: this.#shape.keep ?? keptBytes })

@@ -21,16 +21,26 @@ interface LengthCarrier {
   readonly shape: Shape
 }
 
+/** An int64 input that says lengths which follow from the inputs' shapes. */
+export interface LengthInput {
+  readonly name: string
+  readonly dims: Shape
+}
+
 /** Collects ONNX nodes and constants, and turns symbolic lengths into shape tensors. */
 export class Emitter {
   readonly nodes: OnnxNode[] = []
   readonly constants: OnnxTensor[] = []
+  /** Lengths that whoever runs the model works out; empty unless asked for. */
+  readonly lengthInputs: LengthInput[] = []
   readonly #lengthCarriers: readonly LengthCarrier[]
   readonly #constantNames = new Map<string, string>()
   readonly #lengths = new Map<string, string>()
+  readonly #lengthsAsInputs: boolean
 
-  constructor(lengthCarriers: readonly LengthCarrier[]) {
+  constructor(lengthCarriers: readonly LengthCarrier[], { lengthsAsInputs = false } = {}) {
     this.#lengthCarriers = lengthCarriers
+    this.#lengthsAsInputs = lengthsAsInputs
   }
 
   /** Adds a node and returns the name of its first output. */
@@ -68,6 +78,7 @@ export class Emitter {
 
   /** An int64 tensor of one element that holds the length when the model runs. */
   length(dim: Dim): string {
+    if (this.#lengthsAsInputs && typeof dim !== 'number') return this.#lengthInput([dim])
     return foldDim<string>(dim, {
       constant: (value) => this.int64s(value),
       variable: (name) => this.#variable(name),
@@ -80,6 +91,7 @@ export class Emitter {
 
   lengths(dims: Shape): string {
     if (dims.every((dim) => typeof dim === 'number')) return this.int64s(...dims)
+    if (this.#lengthsAsInputs) return this.#lengthInput(dims)
     return dims.length === 1 ? this.length(dims[0]!) : this.emit('Concat', dims.map((dim) => this.length(dim)), { axis: { int: 0 } })
   }
 
@@ -114,6 +126,12 @@ export class Emitter {
 
   reduceSum(x: string, axes: readonly number[], keep = true): string {
     return this.emit('ReduceSum', [x, this.int64s(...axes)], { keepdims: { int: keep ? 1 : 0 } })
+  }
+
+  #lengthInput(dims: Shape): string {
+    const name = `length${formatShape(dims)}`
+    if (!this.lengthInputs.some((input) => input.name === name)) this.lengthInputs.push({ name, dims })
+    return name
   }
 
   #variable(name: string): string {

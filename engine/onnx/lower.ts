@@ -1,10 +1,11 @@
-import { addDims, convLength, evaluateShape, mulDims, subDims, variableName, type Conv1d, type Dim, type Graph, type Op, type Shape, type Value } from '../ir/index.ts'
-import { Emitter } from './emitter.ts'
+import { addDims, convLength, evaluateShape, mulDims, subDims, variableName, type Graph, type Op, type Shape, type Value } from '../ir/index.ts'
+import { convAttributes, convolvedWeightGradient, flipWeight, unfoldedWeightGradient } from './convolution.ts'
+import { Emitter, type LengthInput } from './emitter.ts'
 import type { OnnxModel, OnnxValueInfo } from './model.ts'
 import { precisionOf, type Precision } from './precision.ts'
 
 /** Emits ONNX nodes for one operation, of the given float type, and returns the name of its result. */
-type LoweringRule<O extends Op> = (emitter: Emitter, value: Value<O>, inputs: readonly string[], precision: Precision) => string
+export type LoweringRule<O extends Op> = (emitter: Emitter, value: Value<O>, inputs: readonly string[], precision: Precision) => string
 
 const direct =
   <O extends Op>(type: string): LoweringRule<O> =>
@@ -14,53 +15,14 @@ const direct =
 const contrib = { domain: 'com.microsoft' }
 const shapeOf = (value: Value, input: number): Shape => value.inputs[input]!.type.shape
 
-const convAttributes = ({ stride, padBefore, padAfter, groups }: Conv1d) => ({
-  strides: { ints: [stride] },
-  pads: { ints: [padBefore, padAfter] },
-  group: { int: groups },
-})
-
-/** [out, in/groups, kernel] to [in, out/groups, kernel] with the kernel read backwards: the weight of the transposed convolution. */
-const flipWeight = (emitter: Emitter, weight: string, [out, perGroup, kernel]: readonly number[], groups: number): string => {
-  const flipped = emitter.reverse(weight, 2)
-  const grouped = emitter.emit('Reshape', [flipped, emitter.int64s(groups, out! / groups, perGroup!, kernel!)])
-  return emitter.emit('Reshape', [emitter.transpose(grouped, [0, 2, 1, 3]), emitter.int64s(groups * perGroup!, out! / groups, kernel!)])
-}
-
 /** Kernels up to this length are unfolded for the weight gradient: one matrix product; longer ones run as a convolution whose kernel is the gradient. */
 const longestUnfoldedKernel = 16
 
-/** Σ_batch gradient · unfolded(x)ᵀ, with x unfolded to one row a (tap, channel). */
-const unfoldedWeightGradient = (emitter: Emitter, x: string, gradient: string, xShape: Shape, outTime: Dim, params: Value<'conv1dWeightGradient'>['params']): string => {
-  const { kernel, stride, padBefore, padAfter } = params
-  const time = addDims(xShape[2]!, padBefore + padAfter)
-  const padded = emitter.pad(x, 2, padBefore, padAfter)
-  const span = addDims(mulDims(stride, addDims(outTime, -1)), 1)
-  const taps = Array.from({ length: kernel }, (_, j) => emitter.slice(padded, 2, time, j, addDims(span, j), stride))
-  const unfolded = taps.length === 1 ? taps[0]! : emitter.emit('Concat', taps, { axis: { int: 1 } })
-  const perUtterance = emitter.emit('MatMul', [gradient, emitter.transpose(unfolded, [0, 2, 1])])
-  const total = emitter.reduceSum(perUtterance, [0], false)
-  const channels = xShape[1] as number
-  return emitter.transpose(emitter.emit('Reshape', [total, emitter.int64s(-1, kernel, channels)]), [0, 2, 1])
-}
+/** A lowering of each operation. */
+export type LoweringRules = { readonly [O in Op]: LoweringRule<O> }
 
-/** The weight gradient as a convolution of x with the gradient, batch and channels exchanged, dilated by the stride. */
-const convolvedWeightGradient = (emitter: Emitter, x: string, gradient: string, xShape: Shape, params: Value<'conv1dWeightGradient'>['params']): string => {
-  const { kernel, stride, padBefore, padAfter, groups } = params
-  const [batch, channels, time] = xShape
-  const perGroup = (channels as number) / groups
-  const split = emitter.reshape(x, xShape, [batch!, groups, perGroup, time!])
-  const swapped = emitter.reshape(emitter.transpose(split, [2, 1, 0, 3]), [perGroup, groups, batch!, time!], [perGroup, mulDims(groups, batch!), time!])
-  const result = emitter.emit('Conv', [swapped, emitter.transpose(gradient, [1, 0, 2])], {
-    dilations: { ints: [stride] },
-    pads: { ints: [padBefore, padAfter] },
-    group: { int: groups },
-  })
-  return emitter.transpose(emitter.slice(result, 2, addDims(kernel, stride), 0, kernel), [1, 0, 2])
-}
-
-/** Every operation has a lowering; onnx.test.ts runs each against the float64 reference. */
-const loweringRules: { readonly [O in Op]: LoweringRule<O> } = {
+/** Every operation has a lowering; device.test.ts runs each against the float64 reference. */
+const loweringRules: LoweringRules = {
   input: (_, { params }) => params.name,
   constant: (emitter, { params, type }, _, precision) => {
     const shape = evaluateShape(type.shape, {})
@@ -148,12 +110,16 @@ const loweringRules: { readonly [O in Op]: LoweringRule<O> } = {
     ),
 }
 
-const lowerNode = <O extends Op>(emitter: Emitter, value: Value<O>, inputs: readonly string[], precision: Precision): string =>
-  loweringRules[value.op](emitter, value, inputs, precision)
+const lowerNode = <O extends Op>(rules: LoweringRules, emitter: Emitter, value: Value<O>, inputs: readonly string[], precision: Precision): string =>
+  rules[value.op](emitter, value, inputs, precision)
 
 /** What a model takes, gives and keeps that its graph does not say. */
 export interface LoweringOptions {
   readonly precision?: Precision
+  /** What a device lowers otherwise. */
+  readonly rules?: Partial<LoweringRules>
+  /** Whether lengths come as inputs, `lengthInputs`, instead of being computed by nodes, which a GPU would leave to the CPU. */
+  readonly lengthsAsInputs?: boolean
   readonly metadata?: Readonly<Record<string, string>>
   /** Inputs of the graph whose values the model keeps. */
   readonly parameters?: ReadonlyMap<string, Float32Array>
@@ -171,12 +137,14 @@ export interface LoweringOptions {
 class Lowering {
   readonly #emitter: Emitter
   readonly #options: LoweringOptions
+  readonly #rules: LoweringRules
   readonly #names = new Map<Value, Map<Precision, string>>()
   readonly #precisions = new Map<Value, Precision | undefined>()
 
   constructor(emitter: Emitter, options: LoweringOptions) {
     this.#emitter = emitter
     this.#options = options
+    this.#rules = { ...loweringRules, ...options.rules }
   }
 
   /** Lowers a value whose inputs were settled; what may be computed anywhere waits until somebody wants it. */
@@ -208,7 +176,7 @@ class Lowering {
     if (values !== undefined) return this.#emitter.tensor(this.#tensorName(value, precision), precision, evaluateShape(value.type.shape, {}), values)
     const computed = value.op === 'input' ? this.#options.computed?.[(value as Value<'input'>).params.name] : undefined
     if (computed !== undefined) return computed(this.#emitter)
-    return lowerNode(this.#emitter, value, value.inputs.map((x) => this.name(x, precision)), precision)
+    return lowerNode(this.#rules, this.#emitter, value, value.inputs.map((x) => this.name(x, precision)), precision)
   }
 
   #parameterOf(value: Value): Float32Array | undefined {
@@ -223,10 +191,10 @@ class Lowering {
 }
 
 /** The graph as an ONNX model; outputs carry the graph's output names. */
-export const lower = (graph: Graph, options: LoweringOptions = {}): OnnxModel => {
+export const lower = (graph: Graph, options: LoweringOptions = {}): OnnxModel & { readonly lengthInputs: readonly LengthInput[] } => {
   const { metadata = {}, parameters, computed = {}, extraInputs = [], extraOutputs = [], lengthNames = {} } = options
   const given = graph.inputs.filter(({ params: { name } }) => !(parameters?.has(name) ?? false) && !(name in computed))
-  const emitter = new Emitter(given.map(({ params, type }) => ({ name: params.name, shape: type.shape })))
+  const emitter = new Emitter(given.map(({ params, type }) => ({ name: params.name, shape: type.shape })), options)
   const lowering = new Lowering(emitter, options)
   for (const value of graph.nodes) lowering.settle(value)
   const finish = (name: string, result: string): void => { emitter.nodes.push({ type: 'Identity', domain: '', inputs: [result], outputs: [name], attributes: {} }); }
@@ -236,7 +204,12 @@ export const lower = (graph: Graph, options: LoweringOptions = {}): OnnxModel =>
     name: graph.name,
     nodes: emitter.nodes,
     constants: emitter.constants,
-    inputs: [...given.map((value) => valueInfo(value.params.name, value, lengthNames)), ...extraInputs],
+    inputs: [
+      ...given.map((value) => valueInfo(value.params.name, value, lengthNames)),
+      ...emitter.lengthInputs.map(({ name, dims }): OnnxValueInfo => ({ name, type: 'int64', shape: [dims.length] })),
+      ...extraInputs,
+    ],
+    lengthInputs: emitter.lengthInputs,
     outputs: [...Object.entries(graph.outputs).map(([name, value]) => valueInfo(name, value, lengthNames)), ...extraOutputs.map(({ info }) => info)],
     metadata,
   }

@@ -35,6 +35,8 @@ export interface Program {
 /** Where graphs run. One test suite (device.test.ts) holds every implementation to this. */
 export interface Device {
   readonly name: DeviceName
+  /** Bytes of its tensors that nobody has disposed of; 0 where they are in this process's memory, which is collected. */
+  readonly liveBytes: number
   /** Makes a device tensor of host data. On the CPU it is a view: the data must not change before the runs that use it have ended. */
   upload(tensor: HostTensor): Promise<DeviceTensor>
   /** Brings a tensor back; on the CPU without a copy. */

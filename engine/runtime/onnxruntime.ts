@@ -4,6 +4,7 @@ import { bindShapes, type DType, type Graph } from '../ir/index.ts'
 import { encodeModel, lower } from '../onnx/index.ts'
 import { forCpu } from './cpuRewrites.ts'
 import type { Device, DeviceTensor, HostTensor, Program, TensorData } from './device.ts'
+import { serialQueue, type Enqueue } from './serialQueue.ts'
 
 /** A tensor of ONNX Runtime that lives in this process's memory. */
 class CpuTensor implements DeviceTensor {
@@ -72,20 +73,9 @@ const nativeOf = (tensor: DeviceTensor, graph: Graph): ort.Tensor => {
   return tensor.native
 }
 
-type Enqueue = <T>(job: () => Promise<T>) => Promise<T>
-
-/** Runs jobs one after the other, whatever becomes of each. */
-const serialQueue = (): Enqueue => {
-  let last: Promise<unknown> = Promise.resolve()
-  return (job) => {
-    const result = last.then(job, job)
-    last = result.catch(() => undefined)
-    return result
-  }
-}
-
 class CpuDevice implements Device {
   readonly name = 'cpu'
+  readonly liveBytes = 0
   readonly #threads: number
   readonly #profile: string | undefined
   readonly #programs = new Set<CpuProgram>()

@@ -46,6 +46,7 @@ export const trajectory: GuidanceWay = {
       },
       begin: () => {
         gradient.fill(0)
+        for (const runner of [learning, watching]) runner.parametersChanged()
       },
       leave: (update) => {
         if (!learnsAt(update)) return

@@ -53,6 +53,7 @@ const conv = (inChannels: number, out: number, kernel: number, params: Partial<i
 const convs = [
   conv(1, 3, 10, { stride: 5 }),
   conv(4, 3, 3, { stride: 2 }),
+  conv(6, 4, 2, { stride: 2 }),
   conv(4, 6, 2, { stride: 2, groups: 2 }),
   conv(4, 4, 16, { padBefore: 8, padAfter: 8, groups: 2 }),
   conv(4, 4, 18, { padBefore: 9, padAfter: 8, groups: 4 }),

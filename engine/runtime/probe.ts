@@ -1,0 +1,87 @@
+import { fork } from 'node:child_process'
+import { UsageError } from '../errors.ts'
+import { graphicsName, mayHaveGraphics } from './adapter.ts'
+import type { DeviceName } from './device.ts'
+
+/** What the probing process answers. */
+export type ProbeAnswer =
+  | {
+      /** Largest distance of a probe graph's result from the CPU's. */
+      readonly difference: number
+      /** Of a run, on WebGPU and on one thread of the CPU. */
+      readonly seconds: number
+      readonly cpuSeconds: number
+      /** The driver, where it computes on the CPU. */
+      readonly software: string | null
+    }
+  | { readonly error: string }
+
+/** What can be said of a device on this machine. */
+export interface DeviceState {
+  readonly name: DeviceName
+  /** Whether it opens and computes as the CPU does. */
+  readonly usable: boolean
+  /** Whether `auto` chooses it before those that stand after it. */
+  readonly preferred: boolean
+  /** Why it is not usable, or not preferred; empty when it is. */
+  readonly reason: string
+  /** What it is called, where that is known. */
+  readonly adapter: string | undefined
+}
+
+/** A driver that has not answered by then hangs. */
+const limitMilliseconds = 60_000
+/** Of results about 1: float32 rounding stays a hundred times below. */
+const largestDifference = 1e-3
+
+/** What an answer of the probing process means. */
+export const judge = (answer: ProbeAnswer, graphics: string | undefined): DeviceState => {
+  const state = { name: 'webgpu', adapter: graphics } as const
+  const refuse = (reason: string): DeviceState => ({ ...state, usable: false, preferred: false, reason })
+  if ('error' in answer) return refuse(answer.error.replace(/^--device webgpu: /, ''))
+  const { difference, seconds, cpuSeconds, software } = answer
+  if (!(difference <= largestDifference)) return refuse(`a probe graph gives another result than on the CPU (off by ${difference.toExponential(1)})`)
+  if (software !== null) return { ...state, adapter: software, usable: true, preferred: false, reason: `${software} computes on the CPU, slower than the device cpu` }
+  if (seconds > cpuSeconds) return { ...state, usable: true, preferred: false, reason: `a probe graph takes ${(1000 * seconds).toFixed(1)} ms there, ${(1000 * cpuSeconds).toFixed(1)} ms on one thread of the CPU` }
+  return { ...state, usable: true, preferred: true, reason: '' }
+}
+
+/** Runs probeProcess.ts, from source as from the compiled folder; whatever becomes of it, this process goes on. */
+const ask = (): Promise<ProbeAnswer> =>
+  new Promise((resolve) => {
+    const compiled = import.meta.url.endsWith('.js')
+    const entry = new URL(compiled ? './probeProcess.js' : './probeProcess.ts', import.meta.url)
+    const child = fork(entry, { execArgv: compiled ? [] : ['--import', 'tsx'], stdio: ['ignore', 'ignore', 'ignore', 'ipc'] })
+    let answer: ProbeAnswer | undefined
+    let late = false
+    const timer = setTimeout(() => {
+      late = true
+      child.kill('SIGKILL')
+    }, limitMilliseconds)
+    const settle = (failed: string): void => {
+      clearTimeout(timer)
+      resolve(answer ?? { error: late ? `the driver did not answer within ${limitMilliseconds / 1000} s` : failed })
+    }
+    child.on('message', (message) => (answer = message as ProbeAnswer))
+    child.on('error', (error) => { settle(error.message) })
+    child.on('close', (code, killedBy) => { settle(`the driver ended the process that tried it (${killedBy ?? `exit code ${String(code)}`})`) })
+  })
+
+let probed: Promise<DeviceState> | undefined
+
+const probeWebGpu = (): Promise<DeviceState> => (probed ??= ask().then((answer) => judge(answer, graphicsName())))
+
+const cpu: DeviceState = { name: 'cpu', usable: true, preferred: true, reason: '', adapter: undefined }
+
+/** Every device, best first: whether it is usable here, or why not. Tried once a process, WebGPU in a process of its own. */
+export const probeDevices = async (): Promise<DeviceState[]> => [await probeWebGpu(), cpu]
+
+/** The device that a job asked for, and why it is not a better one. UsageError when the one named cannot be used. */
+export const chooseDevice = async (name: 'auto' | DeviceName): Promise<DeviceState> => {
+  if (name === 'cpu') return cpu
+  if (name === 'auto' && !mayHaveGraphics()) return { ...cpu, reason: 'webgpu: there is no graphics device' }
+  const webgpu = await probeWebGpu()
+  if (name === 'auto') return webgpu.preferred ? webgpu : { ...cpu, reason: `webgpu: ${webgpu.reason}` }
+  if (!webgpu.usable) throw new UsageError(`--device webgpu: ${webgpu.reason}`)
+  return webgpu
+}
