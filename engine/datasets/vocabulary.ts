@@ -91,6 +91,21 @@ export class Vocabulary {
     return text.replace(/\s+/gu, ' ').trim()
   }
 
+  /** The words of decoded labels, and which labels each is made of: from `first` to `last`. */
+  wordsIn(ids: Int32Array): { text: string; first: number; last: number }[] {
+    const words: { text: string; first: number; last: number }[] = []
+    let open: { text: string; first: number; last: number } | undefined
+    for (const [i, id] of ids.entries()) {
+      const token = this.#tokens[id]!
+      if (token === this.#delimiter || /^\s+$/u.test(token)) open = undefined
+      else if ([...token].length === 1) {
+        if (open === undefined) words.push((open = { text: token, first: i, last: i }))
+        else Object.assign(open, { text: open.text + token, last: i })
+      }
+    }
+    return words
+  }
+
   /** A reference transcript as this vocabulary would spell it, for comparison with a hypothesis. */
   normalise(text: string, settings: TextSettings): string {
     return inCase(text.normalize('NFC'), this.#caseFor(settings.case)).replace(/\s+/gu, ' ').trim()

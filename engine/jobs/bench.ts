@@ -2,7 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { median } from '../evaluate/index.ts'
-import { BenchWorker } from './benchWorker.ts'
+import { chooseDevice } from '../runtime/index.ts'
+import { BenchWorker, type OpenedCompute } from './benchWorker.ts'
 import { benchTaskOf, writeModels, type BenchPaths, type BenchSize, type BenchTaskName } from './benchTasks.ts'
 import type { ComputeSettings, JobContext } from './context.ts'
 
@@ -44,7 +45,8 @@ export interface Bench {
 }
 
 /** Speed and memory of training and inference, with random weights; each row in a process of its own. */
-export const bench = async ({ sizes, tasks, seconds, batch, repeats, ...compute }: BenchSettings, { signal, onEvent }: JobContext): Promise<Bench> => {
+export const bench = async ({ sizes, tasks, seconds, batch, repeats, device, threads }: BenchSettings, { signal, onEvent }: JobContext): Promise<Bench> => {
+  const compute = { device: (await chooseDevice(device)).name, threads }
   const rows: BenchRow[] = []
   for (const size of sizes) {
     const folder = await mkdtemp(join(tmpdir(), 'cald-bench-'))
@@ -61,7 +63,7 @@ export const bench = async ({ sizes, tasks, seconds, batch, repeats, ...compute 
   return { threads: compute.threads, repeats, rows }
 }
 
-const row = async ({ size, task, seconds, batch, repeats }: Pick<BenchSettings, 'seconds' | 'batch' | 'repeats'> & Pick<BenchRow, 'size' | 'task'>, paths: BenchPaths, compute: ComputeSettings, signal: AbortSignal): Promise<BenchRow> => {
+const row = async ({ size, task, seconds, batch, repeats }: Pick<BenchSettings, 'seconds' | 'batch' | 'repeats'> & Pick<BenchRow, 'size' | 'task'>, paths: BenchPaths, compute: OpenedCompute, signal: AbortSignal): Promise<BenchRow> => {
   const { worker, opened } = await BenchWorker.open(benchTaskOf({ size, task, seconds, batch }, paths), compute, signal)
   try {
     await worker.run()

@@ -1,9 +1,15 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { InterruptedError, RuntimeError } from '../errors.ts'
-import type { ComputeSettings } from './context.ts'
+import type { DeviceName } from '../runtime/index.ts'
 import type { BenchTask } from './benchTasks.ts'
 
-export type Request = (ComputeSettings & { readonly kind: 'open'; readonly task: BenchTask }) | { readonly kind: 'run' }
+/** Where a measuring process computes. */
+export interface OpenedCompute {
+  readonly device: DeviceName
+  readonly threads: number
+}
+
+export type Request = (OpenedCompute & { readonly kind: 'open'; readonly task: BenchTask }) | { readonly kind: 'run' }
 export type Answer = ({ readonly kind: 'ready' } & Opened) | ({ readonly kind: 'ran' } & Ran) | { readonly kind: 'failed'; readonly error: string }
 
 export interface Opened {
@@ -42,7 +48,7 @@ export class BenchWorker {
   }
 
   /** Starts a process and opens the task there; from source as from the compiled folder. */
-  static async open(task: BenchTask, compute: ComputeSettings, signal: AbortSignal): Promise<{ worker: BenchWorker; opened: Opened }> {
+  static async open(task: BenchTask, compute: OpenedCompute, signal: AbortSignal): Promise<{ worker: BenchWorker; opened: Opened }> {
     const compiled = import.meta.url.endsWith('.js')
     const entry = new URL(compiled ? './benchProcess.js' : './benchProcess.ts', import.meta.url)
     const worker = new BenchWorker(fork(entry, { execArgv: compiled ? [] : ['--import', 'tsx'], stdio: ['ignore', 'ignore', 'inherit', 'ipc'] }), signal)

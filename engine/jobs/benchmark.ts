@@ -1,6 +1,7 @@
 import { fork } from 'node:child_process'
 import { median, type LatencyFailure, type LatencyPoint } from '../evaluate/index.ts'
 import { InterruptedError } from '../errors.ts'
+import { chooseDevice } from '../runtime/index.ts'
 import { openReadyModel, type ComputeSettings, type JobContext } from './context.ts'
 
 export interface BenchmarkSettings extends ComputeSettings {
@@ -31,7 +32,8 @@ export interface Measurement extends ComputeSettings {
 export type Measured = { readonly latencies: readonly number[]; readonly peakBytes: number; readonly idleBytes: number } | { readonly error: string }
 
 /** Latency and peak memory of models over lengths of audio; each point in a process of its own, so that its memory is its own. */
-export const benchmark = async ({ models, durations, repeats, recording, device, threads }: BenchmarkSettings, { signal, onEvent }: JobContext): Promise<Benchmark> => {
+export const benchmark = async ({ models, durations, repeats, recording, device: asked, threads }: BenchmarkSettings, { signal, onEvent }: JobContext): Promise<Benchmark> => {
+  const device = (await chooseDevice(asked)).name
   for (const model of models) await openReadyModel(model)
   const points: LatencyPoint[] = []
   const failures: LatencyFailure[] = []

@@ -2,7 +2,8 @@ import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { MissingFileError } from '../errors.ts'
 
-const packageRoot = (): string => {
+/** The folder of the installed package. */
+export const packageRoot = (): string => {
   for (let folder = import.meta.dirname; folder !== dirname(folder); folder = dirname(folder)) if (existsSync(join(folder, 'package.json'))) return folder
   throw new MissingFileError(`expected a package.json above ${import.meta.dirname}, found none`)
 }

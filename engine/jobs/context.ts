@@ -2,7 +2,7 @@ import type { OnEvent } from '../contract/index.ts'
 import { parsePreprocessor } from '../audio/index.ts'
 import { requireFit, Vocabulary, type LoadOptions } from '../datasets/index.ts'
 import { headOf, openModel, type OpenedModel } from '../models/index.ts'
-import { openDevice, type Device } from '../runtime/index.ts'
+import { chooseDevice, openDevice, type Device, type DeviceState } from '../runtime/index.ts'
 
 /** How a job is watched and stopped. */
 export interface JobContext {
@@ -33,11 +33,12 @@ export const openReadyModel = async (path: string, onEvent?: OnEvent): Promise<R
   return { model, vocabulary, audio: { samplingRate: sampling_rate, normalise: do_normalize } }
 }
 
-/** Runs a job on a device that is disposed of afterwards. */
-export const onDevice = async <T>({ device: name, threads }: ComputeSettings, job: (device: Device) => Promise<T>): Promise<T> => {
-  const device = openDevice(name, { threads })
+/** Runs a job on the device asked for, or the best one, which is disposed of afterwards. UsageError, before anything is done, when it cannot be used. */
+export const onDevice = async <T>({ device: name, threads }: ComputeSettings, job: (device: Device, chosen: DeviceState) => Promise<T>): Promise<T> => {
+  const chosen = await chooseDevice(name)
+  const device = openDevice(chosen.name, { threads })
   try {
-    return await job(device)
+    return await job(device, chosen)
   } finally {
     await device.dispose()
   }

@@ -15,6 +15,7 @@ vi.mock('../runtime/index.ts', async (original) => {
   const runtime = await original<typeof Runtime>()
   const limited = (device: Runtime.Device): Runtime.Device => ({
     name: device.name,
+    liveBytes: device.liveBytes,
     upload: (tensor) => device.upload(tensor),
     read: (tensor) => device.read(tensor),
     dispose: () => device.dispose(),

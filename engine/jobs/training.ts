@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import type { z } from 'zod'
 import { requireEmptyFolder, sha256OfFile, sha256OfWeights } from '../checkpoint/index.ts'
-import { guidanceSchema, trainingSchema, type ClassificationHeadKind, type GuidanceInput, type MixerInput, type TextSettings, type TrainingInput, type TrainingSettings } from '../contract/index.ts'
+import { guidanceSchema, trainingSchema, type ClassificationHeadKind, type GuidanceInput, type MixerInput, type OnEvent, type TextSettings, type TrainingInput, type TrainingSettings } from '../contract/index.ts'
 import { atSpeeds, checkRecordings, readCorpus, throughChannels, type Utterance } from '../datasets/index.ts'
 import { guidanceWays, studentFrom, taskOf, train, type Resume, type Task, type Waypoint, type TrainingRequest, type TrainingResult } from '../distill/index.ts'
 import { ConfigError, messageOf, MissingFileError, UsageError } from '../errors.ts'
@@ -82,7 +82,18 @@ const run = async (settings: Common, training: TrainingSettings, request: Omit<T
   const started = performance.now()
   const { out, resume } = settings
   if (resume === false) await requireEmptyFolder(out)
-  const result = await onDevice(settings, (device) => train({ ...request, device, settings: training, chosen: settings.chosen, out, resume }, context))
+  const result = await onDevice(settings, (device, { name, adapter, reason }) => {
+    const computed = { name, ...(adapter === undefined ? {} : { adapter }), ...(reason === '' ? {} : { reason }) }
+    const note = { kind: 'note', message: `device ${name}${adapter === undefined ? '' : `, ${adapter}`}${reason === '' ? '' : ` (${reason})`}` } as const
+    let said = false
+    // Said when the run says its first word: bad data are refused in one line before.
+    const onEvent: OnEvent = (event) => {
+      if (!said) context.onEvent(note)
+      said = true
+      context.onEvent(event)
+    }
+    return train({ ...request, device, settings: training, chosen: { ...settings.chosen, device: computed }, out, resume }, { ...context, onEvent })
+  })
   return { ...result, out, parameters: request.student.layout.size, seconds: (performance.now() - started) / 1000 }
 }
 

@@ -21,8 +21,8 @@ const report: Report = {
     { name: 'student', utterances: [{ id: 'a.wav', reference: 'ONE TWO THREE', hypothesis: 'WON TWO' }, { id: 'b.wav', reference: 'FOUR <FIVE>', hypothesis: 'FOUR <FIVE>' }] },
   ],
   latency: {
-    points: [10, 60].flatMap((duration) => ['teacher', 'student'].map((name) => ({ name, model: name, duration, latency: duration / 50, latencies: [duration / 50], peakBytes: 3e8, idleBytes: 1e8 }))),
-    failures: [{ name: 'teacher', model: 'teacher', duration: 300, error: 'out of memory' }],
+    points: [10, 60].flatMap((duration) => ['teacher', 'student'].map((name) => ({ name, duration, latency: duration / 50, peakBytes: 3e8 }))),
+    failures: [{ name: 'teacher', duration: 300, error: 'out of memory' }],
   },
 }
 

@@ -1,11 +1,12 @@
 import type { Figures } from '../contract/index.ts'
 import type { Transcribed } from '../distill/index.ts'
-import { align, decidingFigure, figureKinds, figureNames, taskLossOf, wordsOf, type AlignedPair, type FigureName, type LatencyFailure, type LatencyPoint } from '../evaluate/index.ts'
+import { align, decidingFigure, figureKinds, figureNames, taskLossOf, wordsOf, type AlignedPair, type FigureName } from '../evaluate/index.ts'
 import { lineChart, smoothed, type Series } from './chart.ts'
-import { mebibytes, percent } from './figures.ts'
+import { percent } from './figures.ts'
 import { heatStrip } from './heatStrip.ts'
 import { escape, page } from './html.ts'
 import type { RunRecord } from './runRecord.ts'
+import { latencySection, table, type Latency } from './sections.ts'
 
 /** One line of the table: a model and what it was measured at. Fractions; absent figures were not measured. */
 export interface ReportRow extends Figures {
@@ -23,7 +24,7 @@ export interface Report {
   readonly runs: readonly RunRecord[]
   /** The same utterances as each model wrote them down. */
   readonly transcripts: readonly { readonly name: string; readonly utterances: readonly Transcribed[] }[]
-  readonly latency: { readonly points: readonly (LatencyPoint & { readonly name: string })[]; readonly failures: readonly (LatencyFailure & { readonly name: string })[] } | undefined
+  readonly latency: Latency | undefined
 }
 
 const optional = (value: number | undefined, format: (value: number) => string): string => (value === undefined ? '–' : format(value))
@@ -32,14 +33,10 @@ const optional = (value: number | undefined, format: (value: number) => string):
 export const reportPage = (report: Report): string =>
   page(
     report.title,
-    [`<h1>${escape(report.title)}</h1><p>${escape(report.summary)}</p>`, modelTable(report.rows), latencySection(report.latency), curves(report.runs), utterances(report.transcripts), settings(report.runs)]
+    [`<h1>${escape(report.title)}</h1><p>${escape(report.summary)}</p>`, modelTable(report.rows), report.latency === undefined ? '' : latencySection(report.latency), curves(report.runs), utterances(report.transcripts), settings(report.runs)]
       .filter((part) => part !== '')
       .join('\n'),
   )
-
-const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
-  `<div class="scroll"><table><thead><tr>${head.map((cell) => `<th scope="col">${escape(cell)}</th>`).join('')}</tr></thead><tbody>` +
-  `${rows.map((row) => `<tr>${row.map((cell) => `<td>${escape(cell)}</td>`).join('')}</tr>`).join('')}</tbody></table></div>`
 
 const modelTable = (rows: readonly ReportRow[]): string => {
   const figures = figureNames.filter((figure) => rows.some((row) => row[figure] !== undefined))
@@ -57,24 +54,6 @@ const modelTable = (rows: readonly ReportRow[]): string => {
         optional(realTimeFactor, (value) => value.toFixed(4)),
       ]),
     ) + notes.join('')
-  )
-}
-
-const latencySection = (latency: Report['latency']): string => {
-  if (latency === undefined) return ''
-  const names = [...new Set([...latency.points, ...latency.failures].map(({ name }) => name))]
-  const seriesOf = (figure: (point: LatencyPoint) => number): Series[] =>
-    names.map((name) => ({ name, points: latency.points.filter((point) => point.name === name).map((point) => [point.duration, figure(point)] as const) }))
-  const axes = { x: 'seconds of speech', logX: true, logY: true, marks: true }
-  const rows = [
-    ...latency.points.map(({ name, duration, latency: seconds, peakBytes }) => [name, `${duration} s`, `${seconds.toFixed(3)} s`, (seconds / duration).toFixed(4), mebibytes(peakBytes)]),
-    ...latency.failures.map(({ name, duration, error }) => [name, `${duration} s`, error, '–', '–']),
-  ]
-  return (
-    '<h2>Latency and memory</h2>' +
-    lineChart(seriesOf((point) => point.latency), { ...axes, title: 'Time to transcribe, by length', y: 'seconds' }) +
-    lineChart(seriesOf((point) => point.peakBytes / 2 ** 20), { ...axes, logY: false, title: 'Peak memory of the process, by length', y: 'MiB' }) +
-    table(['model', 'speech', 'latency', 'real-time factor', 'peak memory'], rows)
   )
 }
 
