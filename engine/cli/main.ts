@@ -7,6 +7,7 @@ import { addDataCommands } from './commands/data.ts'
 import { addExportCommand } from './commands/export.ts'
 import { addModelCommands } from './commands/models.ts'
 import { addRecipeCommands } from './commands/recipes.ts'
+import { addServeCommand } from './commands/serve.ts'
 import { addTrainingCommands } from './commands/training.ts'
 
 const program = new Command('cald')
@@ -22,6 +23,7 @@ addDataCommands(program)
 addComparisonCommands(program)
 addExportCommand(program)
 addBenchCommand(program)
+addServeCommand(program)
 
 /** What the process ends with; one line for what a user can mend, the stack for what only we can. */
 const exitCodeFor = (error: unknown): number => {

@@ -1,3 +1,7 @@
-/** What processes tell each other: settings as zod schemas, and events. No native import, so every process may use it. */
+/** What processes tell each other: settings as zod schemas, requests, events. No native import, so every process may use it. */
+export * from './app.ts'
+export * from './comparison.ts'
+export { conversionSchema, preferencesSchema, type Conversion, type ConversionInput, type Preferences } from './conversion.ts'
 export * from './events.ts'
+export * from './library.ts'
 export * from './settings.ts'

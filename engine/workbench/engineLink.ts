@@ -1,0 +1,83 @@
+import { fork, type ChildProcess } from 'node:child_process'
+import type { JobEvent, OnEvent } from '../contract/index.ts'
+import { EngineEndedError, InterruptedError } from '../errors.ts'
+import type { EngineJob, JobResult, JobSettings } from './engineJobs.ts'
+
+export type ToEngine = { readonly ask: number; readonly job: EngineJob; readonly settings: unknown } | { readonly stop: number }
+export type FromEngine =
+  | { readonly ask: number; readonly event: JobEvent }
+  | { readonly ask: number; readonly result: unknown }
+  | { readonly ask: number; readonly error: { readonly name: string; readonly message: string } }
+
+interface Pending {
+  readonly onEvent: OnEvent
+  readonly resolve: (result: never) => void
+  readonly reject: (error: Error) => void
+}
+
+/** An error of the engine's process, with its name there. */
+export class EngineJobError extends Error {
+  constructor({ name, message }: { name: string; message: string }) {
+    super(message)
+    this.name = name
+  }
+}
+
+/** A process that computes, started when it is first needed and again after it ended. */
+export class EngineLink {
+  #child: ChildProcess | undefined
+  #next = 0
+  readonly #pending = new Map<number, Pending>()
+
+  /** Id of the process while there is one. */
+  get pid(): number | undefined {
+    return this.#child?.pid
+  }
+
+  /** Runs a job there; EngineEndedError when the process ends first, else the error that the job threw. */
+  async run<J extends EngineJob>(job: J, settings: JobSettings<J>, { signal, onEvent = () => undefined }: { signal?: AbortSignal; onEvent?: OnEvent } = {}): Promise<JobResult<J>> {
+    if (signal?.aborted === true) throw new InterruptedError(`stopped before ${job} began`)
+    const child = this.#open()
+    const ask = this.#next++
+    const stop = (): void => void child.send({ stop: ask } satisfies ToEngine)
+    signal?.addEventListener('abort', stop, { once: true })
+    try {
+      return await new Promise<JobResult<J>>((resolve, reject) => {
+        this.#pending.set(ask, { onEvent, resolve, reject })
+        child.send({ ask, job, settings } satisfies ToEngine)
+      })
+    } finally {
+      signal?.removeEventListener('abort', stop)
+      this.#pending.delete(ask)
+    }
+  }
+
+  close(): void {
+    this.#child?.kill('SIGKILL')
+  }
+
+  #open(): ChildProcess {
+    if (this.#child !== undefined) return this.#child
+    const compiled = import.meta.url.endsWith('.js')
+    const entry = new URL(compiled ? './engineProcess.js' : './engineProcess.ts', import.meta.url)
+    const child = fork(entry, { execArgv: compiled ? [] : ['--import', 'tsx'], stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
+    child.on('message', (message) => this.#hear(message as FromEngine))
+    child.once('exit', (code, signal) => {
+      if (this.#child === child) this.#child = undefined
+      const error = new EngineEndedError(`the engine's process ended with ${signal ?? `exit code ${String(code)}`}; what it had written stands`)
+      for (const { reject } of this.#pending.values()) reject(error)
+      this.#pending.clear()
+    })
+    child.on('error', () => undefined)
+    this.#child = child
+    return child
+  }
+
+  #hear(message: FromEngine): void {
+    const pending = this.#pending.get(message.ask)
+    if (pending === undefined) return
+    if ('event' in message) pending.onEvent(message.event)
+    else if ('error' in message) pending.reject(new EngineJobError(message.error))
+    else pending.resolve(message.result as never)
+  }
+}
