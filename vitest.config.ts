@@ -1,11 +1,21 @@
 import { defineConfig } from 'vitest/config'
 
+const shared = { testTimeout: 60_000 }
+
 export default defineConfig({
   test: {
-    include: ['engine/**/*.test.ts', 'fixtures/**/*.test.ts', 'study/**/*.test.ts'],
     // ONNX Runtime brings its own threads: two test files at a time fill two cores.
-    globalSetup: 'vitest.temporary.ts',
     maxWorkers: 2,
-    testTimeout: 60_000,
+    projects: [
+      {
+        test: {
+          ...shared,
+          name: 'engine',
+          globalSetup: 'vitest.temporary.ts',
+          include: ['engine/**/*.test.ts', 'fixtures/**/*.test.ts', 'study/**/*.test.ts', 'renderer/**/*.test.ts', 'electron/**/*.test.ts'],
+        },
+      },
+      { test: { ...shared, name: 'e2e', globalSetup: ['vitest.temporary.ts', 'e2e/buildApp.ts'], include: ['e2e/**/*.test.ts'] } },
+    ],
   },
 })

@@ -1,0 +1,188 @@
+import { mkdtemp, readFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Browser, Page } from 'playwright-core'
+import { afterAll, beforeAll, expect, onTestFailed, test } from 'vitest'
+import type { Comparison, Library } from '../engine/contract/index.ts'
+import { synthesise } from '../engine/jobs/index.ts'
+import { setTheme, violations } from './axe.ts'
+import { complaintsOf, openBrowser, startApp, type ServedApp } from './browser.ts'
+
+/** Two bundled models side by side, by keyboard alone: on a corpus, on a recording, against length, and out of the app. */
+let app: ServedApp
+let browser: Browser
+let page: Page
+let store: string
+let corpus: string
+let complaints: string[]
+const minutes = 60_000
+const root = join(import.meta.dirname, '..')
+
+beforeAll(async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'cald-e2e-compare-'))
+  store = join(folder, 'store')
+  corpus = join(folder, 'speech')
+  await synthesise({ out: corpus, say: { digits: 6 }, voices: ['slt'], variants: 4, rate: 16000, seed: 5 }, { signal: new AbortController().signal, onEvent: () => undefined })
+  browser = await openBrowser()
+  app = startApp(store)
+  page = await browser.newPage({ viewport: { width: 1024, height: 700 }, acceptDownloads: true })
+  page.setDefaultTimeout(60_000)
+  complaints = complaintsOf(page)
+  await page.goto(await app.address())
+  await page.getByRole('button', { name: 'Run a first conversion' }).waitFor()
+}, 3 * minutes)
+afterAll(async () => {
+  await browser.close()
+  await app.close()
+})
+
+const library = async (): Promise<Library> => JSON.parse(await readFile(join(store, 'library.json'), 'utf8')) as Library
+const kept = async (id: string, kind = ''): Promise<Comparison> => JSON.parse(await readFile(join(store, 'comparisons', `${id}${kind}.json`), 'utf8')) as Comparison
+const figure = (name: string): Promise<string> => page.locator(`[data-figure="${name}"]`).innerText()
+const pictured = (name: string): void => onTestFailed(async () => {
+    await page.screenshot({ path: join(root, 'coverage', 'e2e', `${name}.png`) })
+  })
+
+/** Presses Tab until the element of this role and name has the focus. */
+const tabTo = async (role: 'button' | 'combobox' | 'textbox' | 'slider' | 'option' | 'link' | 'checkbox', name: string | RegExp): Promise<void> => {
+  const wanted = page.getByRole(role, { name }).first()
+  await wanted.waitFor()
+  for (let i = 0; i < 120; i++) {
+    if (await wanted.evaluate((element: { ownerDocument: { activeElement: unknown } }) => element.ownerDocument.activeElement === element)) return
+    await page.keyboard.press('Tab')
+  }
+  throw new Error(`Tab does not come to ${role} ${String(name)}`)
+}
+const press = async (role: Parameters<typeof tabTo>[0], name: string | RegExp, key = 'Enter'): Promise<void> => {
+  await tabTo(role, name)
+  await page.keyboard.press(key)
+}
+const opened = (): string => new URL(page.url()).hash.split('/').at(-1)!
+const audited = async (where: string): Promise<void> => {
+  const found: string[] = []
+  for (const theme of ['light', 'dark'] as const) {
+    await setTheme(page, theme)
+    found.push(...(await violations(page)).map((violation) => `${where}, ${theme}: ${violation}`))
+  }
+  expect(found).toEqual([])
+}
+
+test('a corpus: chosen, compared and walked through by keyboard', async () => {
+  pictured('compare-corpus')
+  await page.keyboard.press('3')
+  await press('button', 'Import data …')
+  await tabTo('textbox', 'Path')
+  await page.keyboard.type(corpus)
+  await page.keyboard.press('Enter')
+  await page.getByRole('heading', { name: 'speech', exact: true }).waitFor()
+  await page.keyboard.press('6')
+  await page.getByRole('heading', { name: 'Compare', exact: true }).waitFor()
+  await audited('form')
+  await tabTo('combobox', 'First model')
+  await page.keyboard.type('Digits')
+  await tabTo('combobox', 'Second model')
+  await page.keyboard.type('Source')
+  await press('button', 'Compare')
+  await page.locator('[data-figure="wer-1"]').waitFor()
+  const comparison = await kept(opened())
+  expect([await figure('wer-0'), await figure('wer-1')]).toEqual(comparison.models.map(({ wer }) => `${(100 * wer!).toFixed(1)} %`))
+  await tabTo('option', /.*/)
+  await page.keyboard.press('End')
+  expect(await page.getByRole('option', { selected: true }).innerText()).toContain(comparison.utterances.at(-1)!.reference!)
+  await page.keyboard.press('Home')
+  expect(await page.getByRole('option', { selected: true }).innerText()).toContain(comparison.utterances[0]!.reference!)
+}, 3 * minutes)
+
+test('the waveform answers to the keyboard, and words begin where they were heard', async () => {
+  pictured('compare-player')
+  await expect.poll(() => page.evaluate<number>('document.querySelector("audio").readyState')).toBeGreaterThanOrEqual(2)
+  await tabTo('slider', /^Position in/)
+  const slider = page.getByRole('slider', { name: /^Position in/ })
+  const at = async (): Promise<number> => Number(await slider.getAttribute('aria-valuenow'))
+  await page.keyboard.press('ArrowRight')
+  await expect.poll(at).toBeCloseTo(1, 1)
+  await page.keyboard.press('Shift+ArrowLeft')
+  await expect.poll(at).toBeCloseTo(0.9, 1)
+  await page.keyboard.press('Home')
+  await expect.poll(at).toBe(0)
+  await page.keyboard.press(' ')
+  await expect.poll(at).toBeGreaterThan(0.1)
+  await page.keyboard.press(' ')
+  // The waveform, its timeline, the hover line and the minimap.
+  expect(await page.evaluate('[...document.querySelector(".wave div > div").shadowRoot.querySelectorAll("[part]")].map((e) => e.getAttribute("part"))')).toEqual(expect.arrayContaining(['timeline', 'hover', 'minimap', 'cursor']))
+  const before = await page.evaluate<number>('document.querySelector(".wave div > div").shadowRoot.querySelector(".wrapper").scrollWidth')
+  await slider.focus()
+  for (let i = 0; i < 4; i++) await page.keyboard.press('+')
+  await expect.poll(() => page.evaluate<number>('document.querySelector(".wave div > div").shadowRoot.querySelector(".wrapper").scrollWidth')).toBeGreaterThan(2 * before)
+  await page.evaluate('window.began = []; document.querySelector("audio").addEventListener("seeked", (event) => window.began.push(event.target.currentTime))')
+  const words = page.locator('button.word')
+  for (const place of [0, 2, 4]) {
+    const word = words.nth(place)
+    await word.focus()
+    await page.keyboard.press('Enter')
+    const start = Number(await word.getAttribute('data-start'))
+    await expect.poll(() => page.evaluate<number[]>('window.began').then((all) => all.some((time) => Math.abs(time - start) < 0.05))).toBe(true)
+  }
+}, minutes)
+
+test('latency and memory against length, as they were measured', async () => {
+  pictured('compare-latency')
+  await tabTo('textbox', 'Lengths in seconds')
+  await page.keyboard.press('Control+a')
+  await page.keyboard.type('2 x')
+  await page.getByText('Expected whole seconds').waitFor()
+  await page.keyboard.press('Control+a')
+  await page.keyboard.type('2 6')
+  await press('button', 'Measure')
+  await page.locator('[data-figure="latency-1-6"]').waitFor()
+  const { points } = (await kept(opened(), '.latency')) as unknown as NonNullable<Comparison['latency']>
+  expect(points).toHaveLength(4)
+  for (const { model, duration, latency } of points) expect(await figure(`latency-${model}-${duration}`)).toBe(`${latency.toFixed(3)} s`)
+  await audited('comparison')
+}, 3 * minutes)
+
+test('the HTML page stands alone, with what was heard', async () => {
+  const [download] = await Promise.all([page.waitForEvent('download'), press('button', 'Export as HTML')])
+  const comparison = await kept(opened())
+  const alone = await browser.newPage()
+  const told = complaintsOf(alone)
+  await alone.goto(`file://${await download.path()}`).catch(() => undefined)
+  await alone.setContent(await readFile(await download.path(), 'utf8'))
+  const differing = comparison.utterances.filter(({ distance }) => distance > 0)
+  expect(await alone.locator('dl.utterance').count()).toBe(differing.length)
+  expect(await alone.locator('audio').count()).toBe(differing.length)
+  expect(await alone.locator('dl.utterance').first().innerText()).toContain(differing[0]!.hypotheses[0])
+  expect(told).toEqual([])
+  await alone.close()
+}, minutes)
+
+test('a recording without a transcript: what they heard, and no errors made up', async () => {
+  pictured('compare-recording')
+  const line = JSON.parse((await readFile(join(corpus, 'manifest.jsonl'), 'utf8')).split('\n')[0]!) as { audio_filepath: string }
+  await page.keyboard.press('6')
+  await press('button', 'Another recording …')
+  await tabTo('textbox', 'Path')
+  await page.keyboard.type(corpus)
+  await page.keyboard.press('Enter')
+  await page.getByRole('alert').waitFor()
+  await page.keyboard.press('Control+a')
+  await page.keyboard.type(join(corpus, line.audio_filepath))
+  await page.keyboard.press('Enter')
+  await page.getByRole('dialog').waitFor({ state: 'detached' })
+  await press('button', 'Compare')
+  await page.locator('[data-figure="apart"]').waitFor()
+  const comparison = await kept(opened())
+  expect(comparison.difference).toBeUndefined()
+  expect(await figure('apart')).toBe(`${comparison.utterances[0]!.distance} words apart`)
+  await page.locator('button.word').first().waitFor()
+  await audited('recording')
+}, 2 * minutes)
+
+test('a comparison is removed, and comes back', async () => {
+  await page.keyboard.press('6')
+  await press('button', /^Remove .* on speech/)
+  await press('button', 'Undo')
+  await page.getByRole('button', { name: /^Remove .* on speech/ }).waitFor()
+  expect((await library()).comparisons.map(({ removed }) => removed)).toEqual([false, false])
+  expect(complaints).toEqual([])
+}, minutes)
