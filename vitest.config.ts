@@ -12,7 +12,7 @@ export default defineConfig({
           ...shared,
           name: 'engine',
           globalSetup: 'vitest.temporary.ts',
-          include: ['engine/**/*.test.ts', 'fixtures/**/*.test.ts', 'study/**/*.test.ts', 'renderer/**/*.test.ts', 'electron/**/*.test.ts'],
+          include: ['engine/**/*.test.ts', 'fixtures/**/*.test.ts', 'study/**/*.test.ts', 'bench/**/*.test.ts', 'renderer/**/*.test.ts', 'electron/**/*.test.ts'],
         },
       },
       { test: { ...shared, name: 'e2e', globalSetup: ['vitest.temporary.ts', 'e2e/buildApp.ts'], include: ['e2e/**/*.test.ts'] } },

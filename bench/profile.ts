@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { benchTaskOf, openTask, writeModels, type BenchSize } from '../engine/jobs/benchTasks.ts'
 import { openDevice } from '../engine/runtime/index.ts'
+import { keepProfile } from './results.ts'
 
 interface ProfileEvent {
   readonly cat: string
@@ -23,8 +24,8 @@ const kinds: Readonly<Record<string, readonly string[]>> = {
 }
 const kindOf = (op: string): string => Object.keys(kinds).find((kind) => kinds[kind]!.includes(op)) ?? 'elementwise'
 
-/** Where the time of a task goes: `npx tsx bench/profile.ts training|inference|student small|base|large [repeats]`. */
-const [task = 'training', size = 'base', repeats = '2'] = process.argv.slice(2)
+/** Where the time of a task goes: `npx tsx bench/profile.ts training|inference|student small|base|large [repeats] [keep]`; `keep` puts the shares into bench/results.json. */
+const [task = 'training', size = 'base', repeats = '2', keep] = process.argv.slice(2)
 const folder = await mkdtemp(join(tmpdir(), 'cald-profile-'))
 try {
   const paths = await writeModels(folder, size as BenchSize, task === 'student')
@@ -50,6 +51,10 @@ try {
     }
   }
   console.log(`runs: ${times.map((time) => time.toFixed(0)).join(', ')} ms`)
+  if (keep === 'keep') {
+    const ofKinds = [...totals].flatMap(([key, milliseconds]) => (key.startsWith('kind ') ? [[key.slice('kind '.length), Math.round(10 * milliseconds) / 10] as const] : []))
+    await keepProfile({ size: size as BenchSize, task: task as 'training', command: `npx tsx bench/profile.ts ${task} ${size} ${repeats} keep`, milliseconds: totals.get('all')!, kinds: Object.fromEntries(ofKinds) })
+  }
   for (const [key, milliseconds] of [...totals].sort((a, b) => b[1] - a[1]).slice(0, 90)) console.log(milliseconds.toFixed(1).padStart(9), key)
 } finally {
   await rm(folder, { recursive: true, force: true })

@@ -145,8 +145,9 @@ def peak():
     return next(int(line.split()[1]) * 1024 for line in open("/proc/self/status") if line.startswith("VmHWM"))
 
 
-print(json.dumps({"ready": True, "torch": torch.__version__}), flush=True)
+print(json.dumps({"ready": True, "version": torch.__version__}), flush=True)
 for _ in sys.stdin:
-    started = time.perf_counter()
+    started, processor = time.perf_counter(), time.process_time()
     run()
-    print(json.dumps({"milliseconds": 1000 * (time.perf_counter() - started), "peakBytes": peak()}), flush=True)
+    milliseconds, processor = 1000 * (time.perf_counter() - started), 1000 * (time.process_time() - processor)
+    print(json.dumps({"milliseconds": milliseconds, "processorMilliseconds": processor, "peakBytes": peak()}), flush=True)

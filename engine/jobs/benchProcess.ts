@@ -15,11 +15,12 @@ const answer = async (request: Request): Promise<Answer> => {
     rate = await matmulRate(device)
     return { kind: 'ready', device: device.name, parameters: task.parameters, work: task.work }
   }
-  const started = performance.now()
+  const [started, processor] = [performance.now(), process.cpuUsage()]
   await task!.run()
   const milliseconds = performance.now() - started
+  const { user, system } = process.cpuUsage(processor)
   const peak = await peakBytes()
-  return { kind: 'ran', milliseconds, matmulRate: await rate!(), peakBytes: peak }
+  return { kind: 'ran', milliseconds, processorMilliseconds: (user + system) / 1000, matmulRate: await rate!(), peakBytes: peak }
 }
 
 process.on('message', (request: Request) => {

@@ -21,6 +21,8 @@ export interface Opened {
 
 export interface Ran {
   readonly milliseconds: number
+  /** Of the processor, over all threads. */
+  readonly processorMilliseconds: number
   /** Floating-point operations a second of matrix products just after it. */
   readonly matmulRate: number
   /** The most memory the process has held so far. */

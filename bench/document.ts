@@ -1,0 +1,67 @@
+import { median } from '../engine/evaluate/index.ts'
+import type { BenchResults, Contender, Measurement, Profile } from './results.ts'
+
+const goals: Readonly<Record<string, number>> = { 'training PyTorch': 0.9, 'inference PyTorch': 1, 'inference transformers.js': 1 }
+const memoryGoals: Readonly<Record<string, number>> = { 'base inference': 1, 'base training': 3.5, 'large inference': 2.6, 'large training': 9.5 }
+
+const milliseconds = ({ runs }: Contender): number => median(runs.map((run) => run.milliseconds))
+const peak = ({ runs }: Contender): number => Math.max(...runs.map(({ peakBytes }) => peakBytes)) / 1e9
+const named = ({ size, task, seconds, batch }: Measurement): string =>
+  task === 'training' ? `${size}, training step, ${batch} × ${seconds} s` : `${size}, inference of ${seconds} s`
+
+/** Of the peer's time to ours: the median over the rounds of the quotient within a round. */
+export const ratio = (ours: Contender, peer: Contender, of: 'milliseconds' | 'processorMilliseconds'): number => median(ours.runs.map((run, i) => peer.runs[i]![of] / run[of]))
+
+const measurementRows = (measurement: Measurement): string[] => {
+  const { contenders, gflop, matmulGflopPerSecond, batch, seconds, task, size } = measurement
+  const [ours] = contenders as [Contender, ...Contender[]]
+  return contenders.map((contender, i) => {
+    const time = milliseconds(contender)
+    const mine = contender === ours
+    const goal = goals[`${task} ${contender.name}`]
+    const ceiling = mine ? ` (${((100 * ((1000 * gflop) / time)) / median(matmulGflopPerSecond)).toFixed(0)} % of MatMul's ${median(matmulGflopPerSecond).toFixed(0)})` : ''
+    const quotient = mine ? '' : `${ratio(ours, contender, 'milliseconds').toFixed(2)} × (goal ${goal!.toFixed(1)})`
+    const work = mine ? '' : `${ratio(ours, contender, 'processorMilliseconds').toFixed(2)} ×`
+    const memory = mine ? `${peak(contender).toFixed(2)} GB (limit ${memoryGoals[`${size} ${task}`]!.toFixed(1)})` : `${peak(contender).toFixed(2)} GB`
+    return `| ${i === 0 ? named(measurement) : ''} | ${contender.name} (${contender.version}) | ${time.toFixed(0)} | ${((1000 * batch * seconds) / time).toFixed(1)} | ${((1000 * gflop) / time).toFixed(0)}${ceiling} | ${quotient} | ${work} | ${memory} |`
+  })
+}
+
+const profileRows = (profiles: readonly Profile[]): string[] => {
+  const kinds = [...new Set(profiles.flatMap(({ kinds: of }) => Object.keys(of)))].sort()
+  const share = ({ milliseconds: whole, kinds: of }: Profile, kind: string): string => `${((100 * (of[kind] ?? 0)) / whole).toFixed(1)} %`
+  return [
+    `| kernels of | ${profiles.map(({ size, task }) => `${size}, ${task}`).join(' | ')} |`,
+    `| --- |${profiles.map(() => ' --- |').join('')}`,
+    ...kinds.map((kind) => `| ${kind} | ${profiles.map((profile) => share(profile, kind)).join(' | ')} |`),
+    `| all, a run | ${profiles.map((profile) => `${profile.milliseconds.toFixed(0)} ms`).join(' | ')} |`,
+  ]
+}
+
+/** docs/performance.md from the raw figures. */
+export const performanceDocument = ({ measurements, profiles }: BenchResults): string => {
+  const processors = [...new Set(measurements.map(({ processor, threads }) => `${processor}, ${threads} threads`))]
+  return `${[
+    '# Performance',
+    '<!-- Made by `npm run bench:document` from bench/results.json. -->',
+    `Measured on ${processors.join('; ')}; random weights, float32. The machine is a shared one: only what stands in one row was measured side by side. In each round every`,
+    'implementation runs once; times are medians of the rounds after one that is not counted, ratios are medians of the quotients within a round (above 1: we are faster),',
+    'on the clock and in processor time (all threads), which other work on the machine disturbs less. GFLOP/s count matrix work once, however often it is computed.',
+    '',
+    '| what | by | ms | audio s/s | GFLOP/s | their time / ours | their processor time / ours | peak memory |',
+    '| --- | --- | --- | --- | --- | --- | --- | --- |',
+    ...measurements.flatMap(measurementRows),
+    '',
+    'A training step is one target guided update: the frozen teacher, the student with bidirectional Mamba2 mixers, CTC, layerwise and output distillation, clipping and AdamW; the',
+    'frontend is frozen. PyTorch is what one would write for a CPU, with SDPA attention and the chunked matrix form of the recurrence (bench/peers/training_step.py).',
+    'transformers.js runs the same model from an ONNX file in float32.',
+    '',
+    ...measurements.map(({ size, task, command }) => `- ${size}, ${task}: \`${command}\``),
+    '',
+    '## Where the time goes',
+    '',
+    ...(profiles.length === 0
+      ? ['Not measured yet.']
+      : ['Time of ONNX Runtime\'s kernels by kind; what runs outside of them (losses and the optimiser on the host, copies to and from the runtime) is not in it.', '', ...profileRows(profiles), '', ...profiles.map(({ size, task, command }) => `- ${size}, ${task}: \`${command}\``)]),
+  ].join('\n')}\n`
+}
