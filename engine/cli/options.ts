@@ -97,7 +97,7 @@ export interface TrainingFlags extends ComputeFlags, TextFlags, LabelFlags {
 
 export const withTraining = (command: Command, { lr }: { lr: number }): Command =>
   withLabels(withText(withCompute(command)))
-    .requiredOption('--train <manifests...>', 'training data: JSONL manifests or corpus folders')
+    .requiredOption('--train <manifests...>', 'training data: JSONL or CSV manifests, or corpus folders')
     .requiredOption('--dev <manifests...>', 'data that evaluations run on')
     .requiredOption('--out <folder>', 'new folder for the run: models, checkpoints, metrics')
     .option('--resume [update]', 'go on from the newest checkpoint in --out, or from that of an update', count)

@@ -1,4 +1,4 @@
-import type { Utterance } from './manifest.ts'
+import type { Utterance } from './utterance.ts'
 
 /**
  * Speed perturbation (Ko et al. 2015, "Audio augmentation for speech recognition"): every utterance at each of the speeds, as if its

@@ -2,7 +2,7 @@ import { Worker } from 'node:worker_threads'
 import { AudioError, MissingFileError } from '../errors.ts'
 import type { AudioBatch, LoadOptions } from './loader.ts'
 import type { LoadedMessage } from './loaderWorker.ts'
-import type { Utterance } from './manifest.ts'
+import type { Utterance } from './utterance.ts'
 
 /** A worker from the compiled file; when this module runs from TypeScript source, tsx teaches the new thread to read it first. */
 const startWorker = (options: LoadOptions): Worker => {

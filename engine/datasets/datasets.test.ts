@@ -19,8 +19,8 @@ describe('readCorpus', () => {
   it('reads lines, resolves paths, takes missing durations from the recordings, and skips blank lines', async () => {
     const folder = await corpus(['{"audio_filepath": "a.wav", "text": "ONE", "speaker": "x", "lang": "en"}', '', '{"audio_filepath": "b.wav", "duration": 1.5, "offset": 0.25}'], { 'a.wav': wav(0.5, 200) })
     const [a, b] = await readCorpus(folder)
-    expect(a).toMatchObject({ id: 'a.wav', audioPath: join(folder, 'a.wav'), duration: 0.5, text: 'ONE', speaker: 'x', line: 1 })
-    expect(b).toMatchObject({ id: 'b.wav#0.25', duration: 1.5, offset: 0.25, text: undefined, line: 3 })
+    expect(a).toMatchObject({ id: 'a.wav', audioPath: join(folder, 'a.wav'), duration: 0.5, text: 'ONE', speaker: 'x', where: join(folder, 'manifest.jsonl:1') })
+    expect(b).toMatchObject({ id: 'b.wav#0.25', duration: 1.5, offset: 0.25, text: undefined, where: join(folder, 'manifest.jsonl:3') })
     expect(() => requireTexts([a!, b!])).toThrow(`manifest.jsonl:3: expected "text", found none`)
   })
 

@@ -3,6 +3,7 @@ export { batchStream, epochBatches, sortedBatches, type BatchOptions } from './b
 export { BatchLoader } from './batchLoader.ts'
 export { labelNumbers, labelSetsIn } from './labels.ts'
 export { loadBatch, loadUtterance, type AudioBatch, type LoadOptions } from './loader.ts'
-export { checkRecordings, readCorpus, requireTexts, type Utterance } from './manifest.ts'
+export { checkRecordings, isCorpusFolder, manifestHashes, readCorpus, requireTexts } from './manifest.ts'
+export { type Utterance } from './utterance.ts'
 export { requireFit, Vocabulary } from './vocabulary.ts'
 export { atSpeeds, throughChannels } from './augmentation.ts'

@@ -1,13 +1,11 @@
 import { ManifestError } from '../errors.ts'
 import type { LabelSet } from '../models/index.ts'
-import type { Utterance } from './manifest.ts'
-
-const whereIs = ({ manifest, line }: Utterance): string => `${manifest}:${line}`
+import type { Utterance } from './utterance.ts'
 
 /** An utterance's label in a field of its manifest line; ManifestError with file and line when it has none. */
 const labelOf = (utterance: Utterance, field: string): string => {
   const label = utterance.fields[field]
-  if (label === undefined || label === '') throw new ManifestError(`${whereIs(utterance)}: expected ${JSON.stringify(field)} (--labels), found none`)
+  if (label === undefined || label === '') throw new ManifestError(`${utterance.where}: expected ${JSON.stringify(field)} (--labels), found none`)
   return label
 }
 
@@ -26,5 +24,5 @@ export const labelNumbers = (utterance: Utterance, sets: readonly LabelSet[], fi
     const number = labels.indexOf(label)
     if (number >= 0) return number
     const known = `${labels.slice(0, listed).join(', ')}${labels.length > listed ? ', …' : ''}`
-    throw new ManifestError(`${whereIs(utterance)}: ${field}: expected one of the ${labels.length} labels that the model knows (${known}), found ${JSON.stringify(label)}`)
+    throw new ManifestError(`${utterance.where}: ${field}: expected one of the ${labels.length} labels that the model knows (${known}), found ${JSON.stringify(label)}`)
   })

@@ -1,6 +1,6 @@
 import { basename } from 'node:path'
 import { normaliseAudio, readRecording, throughChannel } from '../audio/index.ts'
-import type { Utterance } from './manifest.ts'
+import type { Utterance } from './utterance.ts'
 import { rateAtSpeed } from './augmentation.ts'
 
 export interface LoadOptions {

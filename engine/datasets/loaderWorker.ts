@@ -1,6 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { loadBatch, type LoadOptions } from './loader.ts'
-import type { Utterance } from './manifest.ts'
+import type { Utterance } from './utterance.ts'
 
 /** What the worker answers to a batch it was asked for; errors travel by name and message. */
 export type LoadedMessage =

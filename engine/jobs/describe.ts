@@ -1,3 +1,4 @@
+import { basename } from 'node:path'
 import type { DataFacts, GuidanceChoice } from '../contract/index.ts'
 import { readCorpus } from '../datasets/index.ts'
 import { guidanceNames } from '../contract/index.ts'
@@ -16,10 +17,10 @@ export const describeData = async (path: string): Promise<DataFacts> => {
   const utterances = await readCorpus(path)
   const durations = utterances.map(({ duration }) => duration)
   const warnings: string[] = []
-  for (const { audioPath, line, duration, offset } of utterances) {
+  for (const { audioPath, where, duration, offset } of utterances) {
     const seconds = await recordingSeconds(audioPath).catch((error: unknown) => messageOf(error))
-    if (typeof seconds === 'string') warnings.push(`line ${line}: ${seconds}`)
-    else if ((offset ?? 0) + duration > seconds + 0.05) warnings.push(`line ${line}: expected at most ${seconds.toFixed(2)} s, the recording's length, found a stretch to ${((offset ?? 0) + duration).toFixed(2)} s`)
+    if (typeof seconds === 'string') warnings.push(`${basename(where)}: ${seconds}`)
+    else if ((offset ?? 0) + duration > seconds + 0.05) warnings.push(`${basename(where)}: expected at most ${seconds.toFixed(2)} s, the recording's length, found a stretch to ${((offset ?? 0) + duration).toFixed(2)} s`)
   }
   const silent = utterances.filter(({ text }) => text === undefined || text.trim() === '').length
   if (silent > 0) warnings.push(`${silent} of ${utterances.length} utterances have no transcript; training and comparing need one`)

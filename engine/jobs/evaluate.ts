@@ -1,6 +1,5 @@
 import type { Figures, TextSettings } from '../contract/index.ts'
-import { sha256OfFile } from '../checkpoint/index.ts'
-import { BatchLoader, checkRecordings, readCorpus, sortedBatches } from '../datasets/index.ts'
+import { BatchLoader, checkRecordings, manifestHashes, readCorpus, sortedBatches } from '../datasets/index.ts'
 import { taskOf, type Transcribed } from '../distill/index.ts'
 import { InterruptedError } from '../errors.ts'
 import type { ErrorTally } from '../evaluate/index.ts'
@@ -39,8 +38,8 @@ export const evaluate = async (settings: EvaluateSettings, { signal, onEvent }: 
   task.check(utterances)
   await checkRecordings(utterances)
   const known = new Set(trainingData(model.config.cald))
-  for (const manifest of new Set(utterances.map((utterance) => utterance.manifest))) {
-    if (known.has(await sha256OfFile(manifest))) onEvent({ kind: 'note', message: `${manifest}: ${settings.model} was trained on this data; its errors here say little` })
+  for (const [manifest, sha256] of await manifestHashes(utterances)) {
+    if (known.has(sha256)) onEvent({ kind: 'note', message: `${manifest}: ${settings.model} was trained on this data; its errors here say little` })
   }
   return onDevice(settings, async (device) => {
     const inference = new Inference(device, model)

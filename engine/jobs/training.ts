@@ -1,9 +1,9 @@
 import { readdir } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import type { z } from 'zod'
-import { requireEmptyFolder, sha256OfFile, sha256OfWeights } from '../checkpoint/index.ts'
+import { requireEmptyFolder, sha256OfWeights } from '../checkpoint/index.ts'
 import { guidanceSchema, trainingSchema, type ClassificationHeadKind, type GuidanceInput, type MixerInput, type OnEvent, type TextSettings, type TrainingInput, type TrainingSettings } from '../contract/index.ts'
-import { atSpeeds, checkRecordings, readCorpus, throughChannels, type Utterance } from '../datasets/index.ts'
+import { atSpeeds, checkRecordings, manifestHashes, readCorpus, throughChannels, type Utterance } from '../datasets/index.ts'
 import { guidanceWays, studentFrom, taskOf, train, type Resume, type Task, type Waypoint, type TrainingRequest, type TrainingResult } from '../distill/index.ts'
 import { ConfigError, messageOf, MissingFileError, UsageError } from '../errors.ts'
 import { describeHead, headOf, openModel, sameHead, type OpenedModel } from '../models/index.ts'
@@ -12,7 +12,7 @@ import { fromRun, inherited, licencesOf, recordedSource } from './lineage.ts'
 import { beginFrom, beginFromScratch, beginLike } from './start.ts'
 
 interface Common extends ComputeSettings {
-  /** Manifests or corpus folders. */
+  /** Manifests (JSONL, CSV) or corpus folders. */
   readonly train: readonly string[]
   readonly dev: readonly string[]
   readonly out: string
@@ -66,8 +66,7 @@ const readCorpora = async ({ train, dev }: Pick<Common, 'train' | 'dev'>): Promi
 const checked = async ({ train, dev }: Corpora, task: Task, { speeds, channels }: TrainingSettings): Promise<{ train: Utterance[]; dev: readonly Utterance[]; sha256: string[] }> => {
   task.check([...train, ...dev])
   await checkRecordings([...train, ...dev])
-  const manifests = [...new Set(train.map(({ manifest }) => manifest))]
-  return { train: throughChannels(atSpeeds(train, speeds), channels), dev, sha256: await Promise.all(manifests.map(sha256OfFile)) }
+  return { train: throughChannels(atSpeeds(train, speeds), channels), dev, sha256: [...(await manifestHashes(train)).values()] }
 }
 
 /** Settings with their defaults; UsageError says which one holds what. */

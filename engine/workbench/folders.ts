@@ -2,6 +2,7 @@ import { readdir } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import type { FolderListing } from '../contract/index.ts'
+import { isCorpusFolder } from '../datasets/index.ts'
 import { MissingFileError, messageOf } from '../errors.ts'
 
 /** What there is to import in a folder: models, corpora, manifests, recordings, and folders to go into. */
@@ -15,7 +16,7 @@ export const listFolder = async (path = homedir()): Promise<FolderListing> => {
     seen.map(async (entry) => {
       const full = join(folder, entry.name)
       if (entry.isDirectory()) return { name: entry.name, path: full, kind: await kindOf(full) }
-      if (entry.name.endsWith('.jsonl')) return { name: entry.name, path: full, kind: 'data' as const }
+      if (/\.(jsonl|csv|tsv)$/i.test(entry.name)) return { name: entry.name, path: full, kind: 'data' as const }
       return /\.wav$/i.test(entry.name) ? { name: entry.name, path: full, kind: 'recording' as const } : undefined
     }),
   )
@@ -26,5 +27,5 @@ export const listFolder = async (path = homedir()): Promise<FolderListing> => {
 const kindOf = async (folder: string): Promise<'folder' | 'model' | 'data'> => {
   const names = await readdir(folder).catch((): string[] => [])
   if (names.includes('config.json') && names.includes('model.safetensors')) return 'model'
-  return names.includes('manifest.jsonl') ? 'data' : 'folder'
+  return isCorpusFolder(names) ? 'data' : 'folder'
 }

@@ -59,7 +59,7 @@ export const openWorkbench = async (folder: string): Promise<Workbench> => {
     const full = resolve(path)
     const known = store.library.data.find((data) => data.path === full)
     if (known !== undefined && !known.removed && name === undefined) throw new UsageError(`${full} is in the library already, as ${known.name}`)
-    const called = name ?? (basename(full) === 'manifest.jsonl' ? basename(dirname(full)) : basename(full).replace(/\.jsonl$/, ''))
+    const called = name ?? (['manifest.jsonl', 'metadata.csv'].includes(basename(full)) ? basename(dirname(full)) : basename(full).replace(/\.(jsonl|csv|tsv)$/i, ''))
     const facts = await desk.run('describeData', full)
     const entry: DataEntry = { id: known?.id ?? store.freeId(called), name: called, path: full, addedAt: known?.addedAt ?? new Date().toISOString(), removed: false, facts }
     await store.put('data', entry)

@@ -72,7 +72,7 @@ export const addComparisonCommands = (program: Command): void => {
 
   withLabels(withText(withCompute(program.command('compare').description('compare two models on the same data: difference of their WER or accuracy with its interval, and where they disagree'))))
     .requiredOption('--models <folders...>', 'the two models')
-    .requiredOption('--data <manifest>', 'a JSONL manifest or a corpus folder')
+    .requiredOption('--data <manifest>', 'a JSONL or CSV manifest, or a corpus folder')
     .option('--batch-seconds <s>', 'padded audio in one batch, in seconds', positive, 60)
     .option('--disagreements <n>', 'most utterances to list', countOrZero, 10)
     .action(async ({ models: names, ...flags }: ComputeFlags & TextFlags & LabelFlags & { models: string[]; data: string; batchSeconds: number; disagreements: number }) => {

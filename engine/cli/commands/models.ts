@@ -21,7 +21,7 @@ export const addModelCommands = (program: Command): void => {
 
   withLabels(withText(withCompute(program.command('evaluate').description('measure WER and CER, or accuracy, and real-time factor of a model'))))
     .requiredOption('--model <folder>', 'the model')
-    .requiredOption('--data <manifest>', 'a JSONL manifest or a corpus folder')
+    .requiredOption('--data <manifest>', 'a JSONL or CSV manifest, or a corpus folder')
     .option('--batch-seconds <s>', 'padded audio in one batch, in seconds', positive, 60)
     .action(async (flags: ComputeFlags & TextFlags & LabelFlags & { model: string; data: string; batchSeconds: number }) => {
       await present(flags.json, (context) => evaluate({ ...flags, text: textOf(flags) }, context), (result) => {

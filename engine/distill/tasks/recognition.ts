@@ -20,7 +20,7 @@ export const recognition = (vocabulary: Vocabulary, text: TextSettings, blank: n
   objective: recognitionObjective(blank),
   record: { text },
   check: requireTexts,
-  targetOf: (utterance) => vocabulary.encode(utterance.text ?? '', text, `${utterance.manifest}:${utterance.line}`),
+  targetOf: (utterance) => vocabulary.encode(utterance.text ?? '', text, utterance.where),
   tally: (): Tally => {
     const tally = new TranscriptTally()
     const transcribed: Transcribed[] = []
