@@ -68,6 +68,7 @@ export interface TrainingFlags extends ComputeFlags, TextFlags, LabelFlags {
   decayUpdates?: number
   lrFloor?: number
   weightDecay: number
+  decayScope?: TrainingSettings['decayScope']
   clip: number
   evaluateEvery: number
   keepCheckpoints: number
@@ -110,7 +111,8 @@ export const withTraining = (command: Command, { lr }: { lr: number }): Command 
     .addOption(new Option('--decay <kind>', 'how the learning rate falls after the warm-up').choices(['none', 'linear', 'cosine', 'exponential']).default('linear'))
     .option('--decay-updates <n>', 'updates over which it falls (default: those left)', count)
     .option('--lr-floor <rate>', 'learning rate at the end (default: a hundredth of --lr)', notNegative)
-    .option('--weight-decay <rate>', 'decoupled weight decay of matrices and kernels', notNegative, 0.005)
+    .option('--weight-decay <rate>', 'decoupled weight decay', notNegative, 0.005)
+    .addOption(new Option('--decay-scope <scope>', 'what it shrinks: matrices and kernels (standard, the default), or all but biases and layer_norm modules (authors)').choices(['standard', 'authors']))
     .option('--clip <norm>', 'largest global gradient norm', positive, 1)
     .option('--evaluate-every <n>', 'updates between evaluations and checkpoints', count, 250)
     .option('--keep-checkpoints <n>', 'newest checkpoints that are kept', count, 2)
@@ -157,6 +159,7 @@ export const trainingOf = (flags: TrainingFlags, frozenByDefault: boolean): Trai
       floor: flags.lrFloor ?? lr / 100,
     },
     weightDecay: flags.weightDecay,
+    decayScope: flags.decayScope,
     clipNorm: flags.clip,
     freezeFrontend: flags.trainFrontend === true ? false : (flags.freezeFrontend ?? frozenByDefault),
     evaluateEvery: flags.evaluateEvery,
@@ -193,6 +196,7 @@ export interface ConvertFlags extends TrainingFlags {
   guidance: GuidanceName
   layerwiseWeight: number
   teacherEvery: number
+  teacherMode?: GuidanceInput['teacherMode']
   switch?: number
   keepOutput?: true
   waypointModels?: string
@@ -215,6 +219,7 @@ export const withConversion = (command: Command): Command =>
     .option('--layerwise-weight <alpha>', 'weight α of the layerwise alignment', notNegative, 3.75)
     .option('--output-weight <beta>', 'weight β of the output distillation', notNegative, 0.25)
     .option('--teacher-every <n>', 'trajectory: the teacher learns once every so many updates', count, 1)
+    .addOption(new Option('--teacher-mode <mode>', 'how the teacher hears: without dropout and with the student’s SpecAugment (evaluation, the default), or with draws of its own (training)').choices(['evaluation', 'training']))
     .option('--switch <n>', 'hybrid: updates after which the alignment ends', count)
     .option('--keep-output', 'hybrid: the output distillation goes on behind the switch')
     .option('--waypoint-models <folder>', 'waypoint: snapshots of the teacher’s training (default: waypoints/ beside the teacher)')
@@ -233,12 +238,13 @@ export const mixerTrainingOf = ({ mixerUpdates, mixerLr, lr, switchMixers, switc
   ...(switchMixers === undefined ? {} : { mixerSwitch: { after: switchMixers, over: switchOver ?? switchMixers } }),
 })
 
-export const guidanceOf = ({ guidance, layerwiseWeight, outputWeight, teacherEvery, switch: switchUpdate, waypointUpdates, keepOutput }: ConvertFlags): GuidanceInput => ({
+export const guidanceOf = ({ guidance, layerwiseWeight, outputWeight, teacherEvery, teacherMode, switch: switchUpdate, waypointUpdates, keepOutput }: ConvertFlags): GuidanceInput => ({
   guidance,
   layerwiseWeight,
   outputWeight,
   teacherEvery,
   keepOutput: keepOutput === true,
+  ...(teacherMode === undefined ? {} : { teacherMode }),
   ...(switchUpdate === undefined ? {} : { switchUpdate }),
   ...(waypointUpdates === undefined ? {} : { waypointUpdates }),
 })

@@ -61,6 +61,19 @@ describe('a recipe, a settings file and flags', { timeout: 120_000 }, () => {
     expect(config.mixer).toMatchObject({ gate: 'silu', headdim: 8, dState: 4 })
   })
 
+  it('restore the authors’ teacher and weight decay', async () => {
+    const { code, stderr, run } = await convert('authors', '--teacher-mode', 'training', '--decay-scope', 'authors', '--mask-time-prob', '0.2', '--steps', '2', '--headdim', '8', '--d-state', '4')
+    expect(code, stderr).toBe(0)
+    expect(run.guidance.teacherMode).toBe('training')
+    expect(run.settings).toMatchObject({ decayScope: 'authors' })
+    expect(run.origins).toMatchObject({ 'guidance.teacherMode': 'flag', 'training.decayScope': 'flag' })
+    const losses = async (name: string): Promise<unknown> => (JSON.parse((await readFile(join(shop.folder, name, 'metrics.jsonl'), 'utf8')).split('\n')[0]!) as { output: unknown }).output
+    const plain = await convert('plain', '--mask-time-prob', '0.2', '--steps', '2', '--headdim', '8', '--d-state', '4')
+    expect(plain.code, plain.stderr).toBe(0)
+    // The same student, another lesson.
+    expect(await losses('authors')).not.toBe(await losses('plain'))
+  })
+
   it('are refused by name', async () => {
     const file = join(shop.folder, 'wrong.json')
     await writeFile(file, JSON.stringify({ training: { update: 3 } }))
@@ -71,6 +84,7 @@ describe('a recipe, a settings file and flags', { timeout: 120_000 }, () => {
       [['--settings', join(shop.folder, 'none.json')], 'none.json: expected JSON'],
       [['--settings', join(shop.folder, 'gone.json')], '--settings: expected a JSON file'],
       [['--recipe', 'slurp'], 'recipe slurp: expected --layerwise-weight'],
+      [['--recipe', 'voxceleb'], `--recipe voxceleb: expected a model for classification, found ${shop.model}, which is for recognition; recipes for that: tedlium, small-recognition`],
     ]
     for (const [args, message] of refusals) {
       const { code, stderr, run } = await convert('refused', ...args)

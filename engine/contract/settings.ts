@@ -20,7 +20,11 @@ export const trainingSchema = z.strictObject({
   batchSeconds: seconds.describe('padded audio in one micro-batch, in seconds'),
   microBatches: count.default(1).describe('micro-batches whose gradients make one update'),
   schedule: scheduleSchema,
-  weightDecay: z.number().nonnegative().describe('decoupled weight decay of matrices and kernels'),
+  weightDecay: z.number().nonnegative().describe('decoupled weight decay'),
+  decayScope: z
+    .enum(['standard', 'authors'])
+    .optional()
+    .describe('what the weight decay shrinks; standard (the default): matrices and kernels; authors: all but biases and the parameters of modules named layer_norm'),
   clipNorm: z.number().positive().describe('largest global norm of a gradient'),
   freezeFrontend: z.boolean().describe('keep the convolutional frontend as it is and cache its features'),
   evaluateEvery: count.describe('updates between evaluations and checkpoints'),
@@ -76,6 +80,10 @@ export const guidanceSchema = z.strictObject({
   layerwiseWeight: z.number().nonnegative().describe('α: weight of the mean layerwise alignment loss'),
   outputWeight: z.number().nonnegative().describe('β: weight of the output distillation'),
   teacherEvery: count.default(1).describe('trajectory: the teacher learns once every so many updates of the student'),
+  teacherMode: z
+    .enum(['evaluation', 'training'])
+    .optional()
+    .describe('how the teacher hears: evaluation (the default), without dropout and with the student’s SpecAugment spans; training, with the student’s probabilities and draws of its own'),
   waypointUpdates: count.optional().describe('waypoint: updates of the student from one snapshot to the next; default: as many as the teacher made between them'),
   switchUpdate: count.optional().describe('hybrid: updates after which the layerwise alignment ends'),
   keepOutput: z.boolean().default(false).describe('hybrid: whether the output distillation goes on behind the switch'),

@@ -1,4 +1,4 @@
-import type { TrainingSettings } from '../contract/index.ts'
+import type { GuidanceSettings, TrainingSettings } from '../contract/index.ts'
 import { batchStream, BatchLoader, loadBatch, type LoadOptions, type Utterance } from '../datasets/index.ts'
 import { framesOf, type SpeechBatch, type Wav2Vec2Config } from '../models/index.ts'
 import { float32 } from '../runtime/index.ts'
@@ -6,7 +6,7 @@ import { UsageError } from '../errors.ts'
 import { CounterRandom } from '../random.ts'
 import type { FeatureStore } from './features.ts'
 import type { TrainingBatch } from './objective.ts'
-import { drawnMasks, remembered, type RandomKey } from './runner.ts'
+import { drawnMasks, remembered, type HiddenSpans, type RandomKey } from './runner.ts'
 import { maskFeatureSpans, maskTimeSpans } from './specAugment.ts'
 import type { Task } from './tasks/index.ts'
 
@@ -19,6 +19,7 @@ export interface MicroBatch {
 interface MicroBatchRequest {
   readonly train: readonly Utterance[]
   readonly settings: TrainingSettings
+  readonly guidance: GuidanceSettings | undefined
   readonly task: Task
   readonly audio: LoadOptions
 }
@@ -110,6 +111,10 @@ export class MicroBatches {
     const sizes = ready ? { batch: batch.shape[0]!, frames: batch.shape[1]!, lengths: batch.lengths } : framesOf(config, batch)
     const time = { probability: config.mask_time_prob, spanLength: config.mask_time_length, minMasks: config.mask_time_min_masks }
     const feature = { probability: config.mask_feature_prob, spanLength: config.mask_feature_length, minMasks: config.mask_feature_min_masks }
+    const spansOf = (model?: 'teacher'): HiddenSpans => ({
+      time: time.probability === 0 ? undefined : maskTimeSpans({ ...key, ...time, model, lengths: sizes.lengths, frames: sizes.frames }),
+      feature: feature.probability === 0 ? undefined : maskFeatureSpans({ ...key, ...feature, model, batch: sizes.batch, features: config.hidden_size }),
+    })
     return {
       ...sizes,
       audio: ready ? undefined : batch,
@@ -118,10 +123,8 @@ export class MicroBatches {
       targets: utterances.map((utterance) => this.#targets.get(utterance)!),
       masks: remembered(drawnMasks(key)),
       droppedLayers: droppedLayers(config, key),
-      spans: {
-        time: time.probability === 0 ? undefined : maskTimeSpans({ ...key, ...time, lengths: sizes.lengths, frames: sizes.frames }),
-        feature: feature.probability === 0 ? undefined : maskFeatureSpans({ ...key, ...feature, batch: sizes.batch, features: config.hidden_size }),
-      },
+      spans: spansOf(),
+      teacherSpans: this.#request.guidance?.teacherMode === 'training' ? spansOf('teacher') : undefined,
     }
   }
 }

@@ -3,6 +3,7 @@ import type { Device, DeviceTensor } from '../runtime/index.ts'
 import type { MicroBatch } from './microBatches.ts'
 import { normalisersOf, type LossParts, type Normalisers } from './objective.ts'
 import type { AdamWSegment } from './optimiser/adamw.ts'
+import { decayOf } from './optimiser/fromSettings.ts'
 import { disposePass, forwardPass } from './passes.ts'
 import { StageRunner } from './runner.ts'
 import type { StageOptions } from './stages.ts'
@@ -47,9 +48,9 @@ export class MixerPhase {
 }
 
 /** The mixers' parameters as the optimiser's groups. */
-export const mixerSegments = ({ layout, config }: SpeechModel, weightDecay: number): AdamWSegment[] =>
+export const mixerSegments = ({ layout, config }: SpeechModel, settings: Parameters<typeof decayOf>[1]): AdamWSegment[] =>
   Array.from({ length: config.num_hidden_layers }, (_, layer) => layout.stage(layerStage(layer)))
     .flat()
     .filter(({ local }) => local.startsWith('attention.'))
     .sort((a, b) => a.offset - b.offset)
-    .map(({ offset, size, decay }) => ({ offset, length: size, weightDecay: decay ? weightDecay : 0 }))
+    .map((place) => ({ offset: place.offset, length: place.size, weightDecay: decayOf(place, settings) }))

@@ -2,7 +2,7 @@ import type { SpeechBatch } from '../models/index.ts'
 import type { HostTensor } from '../runtime/index.ts'
 import { countedFrames, frameWeights, type Objective, type Targeted } from './objectives/index.ts'
 import { backwardPass, hiddenStates, type Pass } from './passes.ts'
-import type { BatchContext, MaskSource, StageRunner } from './runner.ts'
+import type { BatchContext, HiddenSpans, MaskSource, StageRunner } from './runner.ts'
 
 /** One micro-batch: audio or ready features, the frames they make, and what the task wants of them. */
 export interface TrainingBatch extends BatchContext, Targeted {
@@ -11,6 +11,8 @@ export interface TrainingBatch extends BatchContext, Targeted {
   /** [batch, time, channels] of a frozen frontend, shared by teacher and student. */
   readonly features: HostTensor | undefined
   readonly objective: Objective
+  /** Spans that a teacher in training mode hides; default: the student's. */
+  readonly teacherSpans?: HiddenSpans | undefined
   /** Encoder layers that the student leaves out of this micro-batch; default: none. */
   readonly droppedLayers?: ReadonlySet<number>
   /** Where it is some rows of a larger batch: their part of masks that are drawn for that. */

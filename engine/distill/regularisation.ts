@@ -2,6 +2,11 @@ import type { TrainingSettings } from '../contract/index.ts'
 import { UsageError } from '../errors.ts'
 import type { Wav2Vec2Config } from '../models/index.ts'
 
+const dropouts = ['hidden_dropout', 'activation_dropout', 'attention_dropout', 'feat_proj_dropout', 'final_dropout'] as const
+
+/** A teacher in training mode drops what the student drops, with the same probabilities. */
+export const withDropoutOf = (config: Wav2Vec2Config, student: Wav2Vec2Config): Wav2Vec2Config => ({ ...config, ...Object.fromEntries(dropouts.map((name) => [name, student[name]])) })
+
 /** The model's configuration with the dropout, layer drop and SpecAugment that the settings ask for; what they leave open stays the model's. */
 export const withRegularisation = (config: Wav2Vec2Config, { dropout, specAugment, layerDrop }: Pick<TrainingSettings, 'dropout' | 'specAugment' | 'layerDrop'>): Wav2Vec2Config => {
   const result = {

@@ -116,3 +116,20 @@ const readState = async (folder: string, state: TrainingState): Promise<Progress
   if (found !== sha256) throw new CheckpointError(`${folder}: expected contents of SHA-256 ${sha256}, found ${found}`)
   return { update, best, skipped, metricsBytes, sha256 }
 }
+
+/** Where the models lay that a run started from and learned from, as seen from its folder. A folder that was moved goes on: the hashes beside the paths say that they are the same. */
+const movable: ReadonlySet<string> = new Set(['lineage.teacher', 'lineage.source'])
+
+const shown = (value: unknown): string => (value === undefined ? 'none' : JSON.stringify(value))
+
+/** The first value in which what run.json recorded differs from what a resumed run would record, both as JSON. */
+export const difference = (then: unknown, now: unknown, path: string): { path: string; then: string; now: string } | undefined => {
+  const isTree = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null
+  if (movable.has(path)) return undefined
+  if (!isTree(then) || !isTree(now) || Array.isArray(then) !== Array.isArray(now)) return then === now ? undefined : { path, then: shown(then), now: shown(now) }
+  for (const name of new Set([...Object.keys(then), ...Object.keys(now)])) {
+    const found = difference(then[name], now[name], `${path}.${name}`)
+    if (found !== undefined) return found
+  }
+  return undefined
+}

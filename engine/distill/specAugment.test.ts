@@ -116,6 +116,12 @@ describe('SpecAugment', () => {
     expect(features).not.toEqual(time)
   })
 
+  it('draws other masks for a teacher in training mode than for its student, and the same ones again', () => {
+    const key = { probability: 0.3, spanLength: 5, minMasks: 2, seed: 4, update: 7, microBatch: 1, lengths: Int32Array.of(200, 150), frames: 200 }
+    expect(maskTimeSpans({ ...key, model: 'teacher' })).not.toEqual(maskTimeSpans(key))
+    expect(maskTimeSpans({ ...key, model: 'teacher' })).toEqual(maskTimeSpans({ ...key, model: 'teacher' }))
+  })
+
   it('gives utterances of a batch masks of their own', () => {
     const [first, second] = rowsOf(maskTimeSpans({ ...many, lengths: Int32Array.of(400, 400) }), 400)
     expect(first).not.toEqual(second)

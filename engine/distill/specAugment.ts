@@ -13,6 +13,8 @@ interface Spans {
   readonly seed: number
   readonly update: number
   readonly microBatch: number
+  /** Whose spans, where two models draw in one update; default: the student's. */
+  readonly model?: 'teacher' | undefined
 }
 
 export interface TimeSpansInput extends Spans {
@@ -49,17 +51,18 @@ export function maskFeatureSpans(input: FeatureSpansInput): Uint8Array {
 
 function maskSpans(axis: Axis, lengths: Int32Array, size: number, spans: Spans): Uint8Array {
   checkSpans(axis, spans)
-  const { probability, spanLength, minMasks, seed, update, microBatch } = spans
+  const { probability, spanLength, minMasks, seed, update, microBatch, model } = spans
+  const stream = model === undefined ? 'specAugment' : `${model}.specAugment`
   const mask = new Uint8Array(lengths.length * size)
   if (probability === 0) return mask
-  const epsilon = new CounterRandom(seed, update, microBatch, 'specAugment', axis, 'rounding').nextFloat()
+  const epsilon = new CounterRandom(seed, update, microBatch, stream, axis, 'rounding').nextFloat()
   lengths.forEach((length, row) => {
     const starts = Math.max(0, length - spanLength + 1)
     const wanted = Math.max(minMasks, Math.floor((probability * length) / spanLength + epsilon))
     // Both bounds are HF's: spans laid side by side fit into the padded axis, and each start is taken once.
     const count = Math.min(wanted, Math.floor(size / spanLength), starts)
     // A stream for each row: what one utterance draws does not move the next one's spans.
-    const random = new CounterRandom(seed, update, microBatch, 'specAugment', axis, row)
+    const random = new CounterRandom(seed, update, microBatch, stream, axis, row)
     for (const start of distinct(random, count, starts)) {
       const from = row * size + start
       mask.fill(1, from, from + spanLength)

@@ -3,7 +3,7 @@ import type { SpeechBatch } from '../models/index.ts'
 import { float32 } from '../runtime/index.ts'
 import type { MicroBatch } from './microBatches.ts'
 import type { TrainingBatch } from './objective.ts'
-import type { MaskSource } from './runner.ts'
+import type { HiddenSpans, MaskSource } from './runner.ts'
 
 /**
  * A micro-batch in two halves that together teach what it teaches: their padding, masks and spans are its own, row by row.
@@ -26,7 +26,8 @@ const rowsOf = (whole: TrainingBatch, from: number, to: number): TrainingBatch =
     (source: MaskSource): MaskSource =>
     (site, shape, probability) =>
       ofEach(source(site, [rows, ...shape.slice(1)], probability))
-  const { spans, features } = whole
+  const spansOf = ({ time, feature }: HiddenSpans): HiddenSpans => ({ time: time === undefined ? undefined : ofEach(time), feature: feature === undefined ? undefined : ofEach(feature) })
+  const { spans, teacherSpans, features } = whole
   return {
     ...whole,
     batch: to - from,
@@ -34,7 +35,8 @@ const rowsOf = (whole: TrainingBatch, from: number, to: number): TrainingBatch =
     audio: whole.audio === undefined ? undefined : audioOf(whole.audio),
     features: features === undefined ? undefined : float32(ofEach(features.data as Float32Array), shapeOf(features.shape)),
     targets: whole.targets.slice(from, to),
-    spans: { time: spans.time === undefined ? undefined : ofEach(spans.time), feature: spans.feature === undefined ? undefined : ofEach(spans.feature) },
+    spans: spansOf(spans),
+    teacherSpans: teacherSpans === undefined ? undefined : spansOf(teacherSpans),
     masks: part(whole.masks),
     part: (source) => part(whole.part?.(source) ?? source),
   }

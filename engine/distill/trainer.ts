@@ -20,7 +20,7 @@ import { learningRate, type Schedule } from './optimiser/schedule.ts'
 import { followWeights } from './optimiser/weightAverage.ts'
 import { disposePass, forwardPass, keptBytes } from './passes.ts'
 import { withRegularisation } from './regularisation.ts'
-import { loadCheckpoint, saveCheckpoint, stateHash, type Resume, type TrainingState } from './runFolder.ts'
+import { difference, loadCheckpoint, saveCheckpoint, stateHash, type Resume, type TrainingState } from './runFolder.ts'
 import { drawnMasks, StageRunner } from './runner.ts'
 import { MemoryLimit, type Piece } from './split.ts'
 import type { Task, Tally } from './tasks/index.ts'
@@ -162,8 +162,8 @@ class Trainer {
     const recorded = (await readJson(path)) as Record<string, unknown> | undefined
     if (recorded === undefined) return this.#begin()
     for (const [key, value] of Object.entries(this.#settings())) {
-      const [now, then] = [JSON.stringify(value), JSON.stringify(recorded[key])]
-      if (now !== then) throw new UsageError(`--resume: expected the ${key} of ${path}, ${then}, found ${now}`)
+      const different = difference(recorded[key], JSON.parse(JSON.stringify(value)), key)
+      if (different !== undefined) throw new UsageError(`--resume: expected ${different.path} of ${path}, ${different.then}, found ${different.now}`)
     }
     return loadCheckpoint(out, this.#state, from)
   }
@@ -260,7 +260,7 @@ class Trainer {
     const before = settings.mixerPhase?.updates ?? 0
     const gradientScale = clipScale(norm, settings.clipNorm)
     if (update <= before) {
-      this.#optimiser.step(parameters, this.#gradient, { learningRate: rate, update: update - skipped, gradientScale, segments: mixerSegments(student, settings.weightDecay) })
+      this.#optimiser.step(parameters, this.#gradient, { learningRate: rate, update: update - skipped, gradientScale, segments: mixerSegments(student, settings) })
     } else {
       this.#optimiser.step(parameters, this.#gradient, { learningRate: rate, update: update - before - skipped, gradientScale, segments: this.#segments })
     }

@@ -1,5 +1,5 @@
-import { cp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { cp, mkdir, readdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { openWorkshop, type Workshop } from '../cli/testing/command.ts'
 import type { GuidanceInput, JobEvent, MixerInput, TrainingInput } from '../contract/index.ts'
@@ -256,6 +256,31 @@ describe('a run', () => {
   })
 })
 
+describe('a stopped run', () => {
+  const guidance: GuidanceInput = { guidance: 'target', ...weights }
+
+  it('goes on to the same bits in another place, its models being found by their hashes', async () => {
+    const whole = await run('never moved', guidance)
+    await expect(run('moved', guidance, { stopAfter: 5 })).rejects.toBeInstanceOf(InterruptedError)
+    await mkdir(join(shop.folder, 'deeper', 'down'), { recursive: true })
+    await rename(join(shop.folder, 'moved'), join(shop.folder, 'deeper', 'down', 'run'))
+    const resumed = await run(join('deeper', 'down', 'run'), guidance, { resume: true })
+    expect(resumed.summary.stateSha256).toBe(whole.summary.stateSha256)
+    const { cald } = (await openModel(resumed.summary.last.path)).config
+    expect(resolve(resumed.summary.last.path, cald!.teacher as string)).toBe(join(teacherRun, 'last'))
+  })
+
+  it('names the first setting that is another', async () => {
+    await expect(run('changed', guidance, { stopAfter: 3 })).rejects.toBeInstanceOf(InterruptedError)
+    const path = join(shop.folder, 'changed', 'run.json')
+    await expect(run('changed', { ...guidance, outputWeight: 0.25 }, { resume: true })).rejects.toThrow(`--resume: expected guidance.outputWeight of ${path}, 0.5, found 0.25`)
+    await expect(run('changed', guidance, { resume: true, more: { decayScope: 'authors' } })).rejects.toThrow(`--resume: expected settings.decayScope of ${path}, none, found "authors"`)
+    const recorded = JSON.parse(await readFile(path, 'utf8')) as { lineage: { teacherSha256: string } }
+    await writeFile(path, JSON.stringify({ ...recorded, lineage: { ...recorded.lineage, teacherSha256: 'another' } }))
+    await expect(run('changed', guidance, { resume: true })).rejects.toThrow(`--resume: expected lineage.teacherSha256 of ${path}, "another"`)
+  })
+})
+
 describe('a damaged checkpoint', () => {
   const damages: [string, (folder: string) => Promise<void>, RegExp][] = [
     ['a flipped byte', async (folder) => {
@@ -288,12 +313,14 @@ describe('every way of guiding', () => {
     { guidance: 'unguided', ...weights },
     { guidance: 'target', ...weights },
     { guidance: 'trajectory', ...weights },
+    { guidance: 'target', ...weights, teacherMode: 'training' },
     { guidance: 'trajectory', ...weights, teacherEvery: 3 },
+    { guidance: 'trajectory', ...weights, teacherEvery: 2, teacherMode: 'training' },
     { guidance: 'waypoint', ...weights },
     { guidance: 'hybrid', ...weights, switchUpdate: 4 },
   ]
-  it.each(ways)('resumes to the bits of a run that was never stopped: $guidance, teacher every $teacherEvery, mixers alone first $mixerPhase', async ({ mixerPhase, ...guidance }) => {
-    const name = `${guidance.guidance}-${guidance.teacherEvery ?? 1}-${mixerPhase?.updates ?? 0}`
+  it.each(ways)('resumes to the bits of a run that was never stopped: $guidance, teacher every $teacherEvery in mode $teacherMode, mixers alone first $mixerPhase', async ({ mixerPhase, ...guidance }) => {
+    const name = `${guidance.guidance}-${guidance.teacherEvery ?? 1}-${guidance.teacherMode ?? ''}-${mixerPhase?.updates ?? 0}`
     const more = mixerPhase === undefined ? {} : { mixerPhase }
     const whole = await run(`${name}-whole`, guidance, { more })
     for (const stopAfter of [2, 3, 5]) {

@@ -46,6 +46,7 @@ const training: TrainingInput = {
   evaluateEvery: 4,
   seed: 5,
   dropout: { hidden: 0.1, activation: 0.1 },
+  specAugment: { timeProbability: 0.3, timeLength: 2 },
 }
 
 const weightsWith = async (rows: number, guidance: GuidanceInput): Promise<{ parameters: Float32Array; notes: string[] }> => {
@@ -54,7 +55,7 @@ const weightsWith = async (rows: number, guidance: GuidanceInput): Promise<{ par
   const onEvent = (event: JobEvent): void => {
     if (event.kind === 'note') notes.push(event.message)
   }
-  const out = join(shop.folder, `${guidance.guidance}-${rows}`)
+  const out = join(shop.folder, `${guidance.guidance}-${guidance.teacherMode ?? ''}-${rows}`)
   const mixer = { expand: 1, dState: 4, dConv: 4, headdim: 8, ngroups: 1 }
   const data = { train: [shop.manifest], dev: [shop.manifest], text: { case: 'auto', unknown: 'error' } as const }
   await convert({ device: 'cpu', threads: 1, ...data, teacher: shop.model, source: shop.model, guidance, mixer, training, out, resume: false }, { signal: new AbortController().signal, onEvent })
@@ -62,8 +63,8 @@ const weightsWith = async (rows: number, guidance: GuidanceInput): Promise<{ par
 }
 
 describe('a micro-batch that does not fit in memory', () => {
-  it.each(['target', 'trajectory'] as const)('is split, says so once, and teaches the same, %s', async (guidance) => {
-    const settings: GuidanceInput = { guidance, layerwiseWeight: 2, outputWeight: 0.5 }
+  it.each([['target', 'evaluation'], ['trajectory', 'evaluation'], ['target', 'training']] as const)('is split, says so once, and teaches the same: %s, teacher in mode %s', async (guidance, teacherMode) => {
+    const settings: GuidanceInput = { guidance, layerwiseWeight: 2, outputWeight: 0.5, teacherMode }
     const [whole, split] = [await weightsWith(Infinity, settings), await weightsWith(2, settings)]
     expect(whole.notes.filter((note) => note.includes('memory'))).toEqual([])
     expect(split.notes.filter((note) => note.includes('memory')).length).toBeGreaterThan(0)

@@ -6,6 +6,7 @@ import { guidanceSchema, trainingSchema, type ClassificationHeadKind, type Guida
 import { atSpeeds, checkRecordings, manifestHashes, readCorpus, throughChannels, type Utterance } from '../datasets/index.ts'
 import { guidanceWays, studentFrom, taskOf, train, type Resume, type Task, type Waypoint, type TrainingRequest, type TrainingResult } from '../distill/index.ts'
 import { ConfigError, messageOf, MissingFileError, UsageError } from '../errors.ts'
+import { recipeOf, recipes } from '../recipes/index.ts'
 import { describeHead, headOf, openModel, sameHead, type OpenedModel } from '../models/index.ts'
 import { onDevice, openReadyModel, type ComputeSettings, type JobContext } from './context.ts'
 import { fromRun, inherited, licencesOf, recordedSource } from './lineage.ts'
@@ -69,6 +70,16 @@ const checked = async ({ train, dev }: Corpora, task: Task, { speeds, channels }
   return { train: throughChannels(atSpeeds(train, speeds), channels), dev, sha256: [...(await manifestHashes(train)).values()] }
 }
 
+/** UsageError when the recipe that settings were chosen by is for another task than the model. */
+const requireRecipeFor = (task: Task, chosen: Common['chosen'], model: string): void => {
+  if (typeof chosen?.recipe !== 'string') return
+  const { name, task: wanted } = recipeOf(recipes, chosen.recipe)
+  const found = task.loss === 'ctc' ? 'recognition' : 'classification'
+  if (wanted === found) return
+  const others = recipes.filter((recipe) => recipe.task === found).map((recipe) => recipe.name)
+  throw new UsageError(`--recipe ${name}: expected a model for ${wanted}, found ${model}, which is for ${found}; recipes for that: ${others.join(', ')}`)
+}
+
 /** Settings with their defaults; UsageError says which one holds what. */
 const parsed = <Schema extends z.ZodType>(schema: Schema, value: z.input<Schema>): z.output<Schema> => {
   const result = schema.safeParse(value)
@@ -108,6 +119,7 @@ export const finetune = async (settings: FinetuneSettings, context: JobContext):
   const { student, vocabulary, files, audio } =
     opened === undefined ? await beginFromScratch((start as Extract<typeof start, { config: string }>).config, wish, corpora.train) : await beginFrom(opened, wish, corpora.train, context.onEvent)
   const task = taskOf(student.config, { model: 'model' in start ? start.model : start.config, vocabulary, text, fields: labels })
+  requireRecipeFor(task, settings.chosen, 'model' in start ? start.model : start.config)
   const data = await checked(corpora, task, training)
   const source = 'model' in start ? { source: fromRun(settings.out, start.model), sourceSha256: await sha256OfWeights(start.model) } : {}
   const licences = opened === undefined ? {} : await licencesOf(opened.model)
@@ -153,6 +165,7 @@ export const convert = async (settings: ConvertSettings, context: JobContext): P
   const startPath = fromTeacher ? settings.teacher : settings.source ?? (await recordedSource(teacher.model.folder.path, teacher.model.config.cald))
   const start = fromTeacher ? teacher : await openReadyModel(startPath, onEvent)
   const task = taskOf(teacher.model.config, { model: settings.teacher, vocabulary: teacher.vocabulary, text: settings.text, fields: settings.labels })
+  requireRecipeFor(task, settings.chosen, settings.teacher)
   const begun = beginLike(start, teacher, training.seed, onEvent)
   const student = studentFrom(begun.student, settings.mixer, training.seed, { switched: mixerSwitch !== undefined })
   const data = await checked(await readCorpora(settings), task, training)

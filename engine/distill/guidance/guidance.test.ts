@@ -7,7 +7,7 @@ import { accumulateGradient, normalisersOf, type TrainingBatch } from '../object
 import { recognitionObjective } from '../objectives/index.ts'
 import { AdamW } from '../optimiser/adamw.ts'
 import { clipScale, gradientNorm } from '../optimiser/clip.ts'
-import { segmentsOf } from '../optimiser/fromSettings.ts'
+import { decayOf, segmentsOf } from '../optimiser/fromSettings.ts'
 import { disposePass, forwardPass } from '../passes.ts'
 import { StageRunner, type MaskSource } from '../runner.ts'
 import { modelOf, type Tensors } from '../testing/storedModel.ts'
@@ -16,7 +16,7 @@ import { guidanceWays } from './index.ts'
 type Masks = Record<string, FixtureTensor<Uint8Array<ArrayBuffer>>>
 
 interface GuidanceCase {
-  name: 'trajectory' | 'waypoint' | 'hybrid' | 'hybridKeepingOutput'
+  name: 'target' | 'trajectory' | 'waypoint' | 'hybrid' | 'hybridKeepingOutput'
   config: Record<string, unknown>
   studentConfig: Record<string, unknown>
   weights: { source: Tensors; student: Tensors }
@@ -33,6 +33,9 @@ interface GuidanceCase {
   losses: { ctc: number; layerwise?: number; output?: number }[]
   studentAfter: Tensors
   teacherDropoutMasks?: Masks
+  /** There when the teacher is in training mode, and weight decay has the authors' scope. */
+  teacherTimeMask?: FixtureTensor<Uint8Array<ArrayBuffer>>
+  decayed?: string[]
   teacherRate?: number
   teacherAfter?: Tensors
   waypoints?: { update: number; weights: Tensors }[]
@@ -63,7 +66,7 @@ const expectWeights = (parameters: Float32Array, { layout }: SpeechModel, expect
 }
 
 describe('three updates under each way of guiding end at the weights of PyTorch', () => {
-  for (const stored of readFixture<GuidanceCase>('guidance')) {
+  for (const stored of [...readFixture<GuidanceCase>('guidance'), ...readFixture<GuidanceCase>('authors_options')]) {
     it(stored.name, async () => {
       const student = modelOf(stored.studentConfig, stored.weights.student)
       const source = modelOf(stored.config, stored.weights.source)
@@ -75,12 +78,14 @@ describe('three updates under each way of guiding end at the weights of PyTorch'
         clipNorm: 1,
         freezeFrontend: false,
         evaluateEvery: 3,
+        ...(stored.decayed === undefined ? {} : { decayScope: 'authors' }),
         seed: 1,
       })
       const guidance = guidanceSchema.parse({
         guidance: stored.name === 'hybridKeepingOutput' ? 'hybrid' : stored.name,
         layerwiseWeight: stored.alpha,
         outputWeight: stored.beta,
+        ...(stored.teacherTimeMask === undefined ? {} : { teacherMode: 'training' }),
         ...(stored.switchUpdate === undefined ? {} : { switchUpdate: stored.switchUpdate, keepOutput: stored.keepOutput }),
       })
       const stages = { timeMask: true, featureMask: false, frontendTrained: true }
@@ -105,11 +110,13 @@ describe('three updates under each way of guiding end at the weights of PyTorch'
         targets: stored.targets.map((target) => Int32Array.from(target)),
         objective: recognitionObjective(0),
         spans: { time: stored.timeMask.data, feature: undefined },
+        ...(stored.teacherTimeMask === undefined ? {} : { teacherSpans: { time: stored.teacherTimeMask.data, feature: undefined } }),
         masks: given(stored.dropoutMasks),
       }
       const runner = new StageRunner(device, student, { ...stages, training: true })
       const optimiser = new AdamW(student.layout.size)
       const segments = segmentsOf(student, training)
+      if (stored.decayed !== undefined) expect(new Set(student.layout.places.filter((place) => decayOf(place, training) > 0).map(({ name }) => name))).toEqual(new Set(stored.decayed))
       for (const [update, learningRate] of stored.learningRates.entries()) {
         await guide.enter(update)
         guide.begin()

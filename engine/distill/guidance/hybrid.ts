@@ -11,9 +11,9 @@ export const hybrid: GuidanceWay = {
     const after = keepOutput ? outputWeight : 0
     return {
       enter: (update) => Promise.resolve(update === switchUpdate ? { teacher: after > 0 ? 'outputs only' : 'none', model: undefined } : undefined),
-      teach: ({ update }, microBatch, features) => {
-        if (update < switchUpdate) return teacher.teach(microBatch, features, { layerwiseWeight, outputWeight })
-        return after > 0 ? teacher.teach(microBatch, features, { layerwiseWeight: 0, outputWeight: after }) : Promise.resolve(undefined)
+      teach: (key, microBatch, features) => {
+        if (key.update < switchUpdate) return teacher.teach(key, microBatch, features, { layerwiseWeight, outputWeight })
+        return after > 0 ? teacher.teach(key, microBatch, features, { layerwiseWeight: 0, outputWeight: after }) : Promise.resolve(undefined)
       },
       begin: nothing,
       leave: nothing,

@@ -8,7 +8,7 @@ export const target: GuidanceWay = {
     const teacher = new FrozenTeacher(classroom, classroom.teacher!)
     return {
       enter: () => Promise.resolve(undefined),
-      teach: (_, microBatch, features) => teacher.teach(microBatch, features, { layerwiseWeight, outputWeight }),
+      teach: (key, microBatch, features) => teacher.teach(key, microBatch, features, { layerwiseWeight, outputWeight }),
       begin: nothing,
       leave: nothing,
       state: {},

@@ -6,8 +6,8 @@ import { learningRate } from '../optimiser/schedule.ts'
 import { accumulateGradient } from '../objective.ts'
 import { disposePass, forwardPass } from '../passes.ts'
 import { withRegularisation } from '../regularisation.ts'
-import { remembered, StageRunner } from '../runner.ts'
-import { sameFrontend, type GuidanceWay } from './way.ts'
+import { StageRunner } from '../runner.ts'
+import { heardInTraining, sameFrontend, type GuidanceWay } from './way.ts'
 
 export const trajectory: GuidanceWay = {
   startsFrom: 'source',
@@ -15,7 +15,7 @@ export const trajectory: GuidanceWay = {
   open: ({ device, guidance, training, student, source, stages, masks }) => {
     if (source === undefined) throw new UsageError('--source: expected a pretrained transformer for trajectory guidance, found none')
     if (training.freezeFrontend && !sameFrontend(student, source)) throw new UsageError('--source: expected the model that the student starts from, found another frontend')
-    const { layerwiseWeight, outputWeight, teacherEvery } = guidance
+    const { layerwiseWeight, outputWeight, teacherEvery, teacherMode } = guidance
     const teacher = { ...source, config: withRegularisation(source.config, training), parameters: source.parameters.slice() }
     const learning = new StageRunner(device, teacher, { ...stages, training: true })
     const watching = new StageRunner(device, teacher, { ...stages, training: false })
@@ -29,8 +29,8 @@ export const trajectory: GuidanceWay = {
       enter: () => Promise.resolve(undefined),
       teach: async (key, { batch: shared }, sharedFeatures, normalisers) => {
         const learns = learnsAt(key.update)
-        const runner = learns ? learning : watching
-        const batch = { ...shared, masks: remembered(shared.part?.(masks(key)) ?? masks(key)) }
+        const runner = learns || teacherMode === 'training' ? learning : watching
+        const batch = heardInTraining(shared, masks(key))
         const own = batch.features === undefined ? await runner.frontend(batch.audio!) : undefined
         const pass = await forwardPass(device, runner, own ?? sharedFeatures, batch)
         return {

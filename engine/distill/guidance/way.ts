@@ -4,9 +4,10 @@ import type { SpeechBatch, SpeechModel } from '../../models/index.ts'
 import { float32, type Device, type DeviceTensor } from '../../runtime/index.ts'
 import { FeatureStore } from '../features.ts'
 import type { MicroBatch } from '../microBatches.ts'
-import type { Lesson, Normalisers } from '../objective.ts'
+import type { Lesson, Normalisers, TrainingBatch } from '../objective.ts'
 import { disposePass, forwardPass } from '../passes.ts'
-import { StageRunner, type MaskSource, type RandomKey } from '../runner.ts'
+import { withDropoutOf, withRegularisation } from '../regularisation.ts'
+import { remembered, StageRunner, type MaskSource, type RandomKey } from '../runner.ts'
 import type { StageOptions } from '../stages.ts'
 
 /** A way of guiding. To add one, write a file like its neighbours and enter it in the table of index.ts. */
@@ -33,8 +34,8 @@ export interface Classroom {
   readonly waypoints: readonly Waypoint[]
   /** Options of a teacher's stages but `training`. */
   readonly stages: Omit<StageOptions, 'training'>
-  /** Dropout masks of a teacher that learns. */
-  readonly masks: (key: Pick<RandomKey, 'update' | 'microBatch'>) => MaskSource
+  /** Dropout masks of a teacher that learns, or hears in training mode. */
+  readonly masks: (key: LessonKey) => MaskSource
 }
 
 export interface Waypoint {
@@ -44,12 +45,15 @@ export interface Waypoint {
   readonly open: () => Promise<SpeechModel>
 }
 
+/** Which micro-batch of which update (0-based). */
+export type LessonKey = Pick<RandomKey, 'update' | 'microBatch'>
+
 /** What teaches during a run. */
 export interface Guide {
   /** Called before an update (0-based); where the teacher changes there, the new one. */
   readonly enter: (update: number) => Promise<TeacherChange | undefined>
   /** The lesson of a micro-batch, or none. `features` are the student's frontend's. */
-  readonly teach: (key: Pick<RandomKey, 'update' | 'microBatch'>, microBatch: MicroBatch, features: DeviceTensor, normalisers: Normalisers) => Promise<OpenLesson | undefined>
+  readonly teach: (key: LessonKey, microBatch: MicroBatch, features: DeviceTensor, normalisers: Normalisers) => Promise<OpenLesson | undefined>
   /** Called before the lessons of an update begin, the first time or again: what earlier attempts left is forgotten. */
   readonly begin: () => void
   /** Called when the lessons of an update are over. */
@@ -82,23 +86,30 @@ export const sameFrontend = (student: SpeechModel, teacher: SpeechModel): boolea
 /** For ways that do nothing when an update begins or is over. */
 export const nothing = (): void => undefined
 
+/** The student's batch as a teacher in training mode hears it: with masks drawn for it, and its own spans where it has some. */
+export const heardInTraining = (batch: TrainingBatch, masks: MaskSource): TrainingBatch => ({ ...batch, masks: remembered(batch.part?.(masks) ?? masks), spans: batch.teacherSpans ?? batch.spans })
+
 /** A teacher whose parameters stay as they are. */
 export class FrozenTeacher {
   readonly #device: Device
   readonly #runner: StageRunner
   /** Of its own frontend, where that is another than the student's frozen one. */
   readonly #features: FeatureStore | undefined
+  /** Of a teacher in training mode. */
+  readonly #masks: Classroom['masks'] | undefined
 
-  constructor({ device, stages, student, training, audio }: Classroom, teacher: SpeechModel) {
+  constructor({ device, stages, student, training, audio, guidance, masks }: Classroom, teacher: SpeechModel) {
     this.#device = device
-    this.#runner = new StageRunner(device, teacher, { ...stages, training: false })
+    const drops = guidance.teacherMode === 'training'
+    if (drops) this.#masks = masks
+    this.#runner = new StageRunner(device, drops ? { ...teacher, config: withDropoutOf(teacher.config, withRegularisation(student.config, training)) } : teacher, { ...stages, training: drops })
     if (training.freezeFrontend && !sameFrontend(student, teacher)) this.#features = new FeatureStore(device, this.#runner, audio, training.featureCacheBytes)
   }
 
-  /** Its pass in evaluation mode, over the student's features when their frontend is shared, else over its own. */
-  async teach({ utterances, batch }: MicroBatch, features: DeviceTensor, weights: Omit<Lesson, 'pass'>): Promise<OpenLesson> {
+  /** Its pass in the mode that the settings say, over the student's features when their frontend is shared, else over its own. */
+  async teach(key: LessonKey, { utterances, batch }: MicroBatch, features: DeviceTensor, weights: Omit<Lesson, 'pass'>): Promise<OpenLesson> {
     const own = await this.#ownFeatures(utterances, batch.audio)
-    const pass = await forwardPass(this.#device, this.#runner, own ?? features, batch)
+    const pass = await forwardPass(this.#device, this.#runner, own ?? features, this.#masks === undefined ? batch : heardInTraining(batch, this.#masks(key)))
     own?.dispose()
     return {
       pass,

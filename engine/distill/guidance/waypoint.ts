@@ -22,7 +22,7 @@ export const waypoint: GuidanceWay = {
         current = { from: next, teacher: new FrozenTeacher(classroom, model) }
         return { teacher: next.path, model }
       },
-      teach: (_, microBatch, features) => current!.teacher.teach(microBatch, features, { layerwiseWeight, outputWeight }),
+      teach: (key, microBatch, features) => current!.teacher.teach(key, microBatch, features, { layerwiseWeight, outputWeight }),
       begin: nothing,
       leave: nothing,
       state: {},
