@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { wrongField } from '../checkpoint/index.ts'
 import { ConfigError } from '../errors.ts'
 
 const preprocessorSchema = z.looseObject({
@@ -15,8 +16,7 @@ export type Preprocessor = z.infer<typeof preprocessorSchema>
 export const parsePreprocessor = (value: unknown, path: string): Preprocessor => {
   const parsed = preprocessorSchema.safeParse(value ?? {})
   if (parsed.success) return parsed.data
-  const [issue] = parsed.error.issues
-  throw new ConfigError(`${path}: ${issue!.path.join('.')}: ${issue!.message}`)
+  throw new ConfigError(`${path}: ${wrongField(parsed.error, value)}`)
 }
 
 /** Zero mean and unit variance over the utterance, as HF's Wav2Vec2FeatureExtractor (population variance + 1e-7 under the root). */

@@ -36,8 +36,8 @@ export const openModelFolder = async (path: string): Promise<ModelFolder> => {
   const read = (name: string): Promise<unknown> => readStrictJson(join(folder, name))
   const [config, hparams, tokenizer] = [await read(files.config), await read(hparamsFile), await read(files.tokenizer)]
   if (config === undefined && hparams === undefined) throw new MissingFileError(`${path}: expected config.json (or hparams.json) beside ${file}, found none`)
-  const vocabulary = completeVocabulary(await read(files.vocabulary), await read('added_tokens.json'), tokenizer, outputsOf(config ?? hparams))
-  const preprocessor = preprocessorOf(await read(files.preprocessor), await read('processor_config.json'))
+  const vocabulary = completeVocabulary(await read(files.vocabulary), await read('added_tokens.json'), tokenizer, outputsOf(config ?? hparams), folder)
+  const preprocessor = preprocessorOf(await read(files.preprocessor), await read('processor_config.json'), folder)
   return { path: folder, config, hparams, preprocessor, vocabulary, tokenizer, tensors: await openTensors(file) }
 }
 

@@ -6,20 +6,20 @@ describe('completeVocabulary', () => {
   const tokenizer = { added_tokens_decoder: { 3: { content: '[PAD]', special: false }, 5: { content: '</s>' } } }
 
   it('takes in the tokens that HF keeps in other files', () => {
-    expect(completeVocabulary(own, { '<s>': 4 }, tokenizer, 6)).toEqual({ ...own, '<s>': 4, '</s>': 5 })
+    expect(completeVocabulary(own, { '<s>': 4 }, tokenizer, 6, 'model')).toEqual({ ...own, '<s>': 4, '</s>': 5 })
   })
 
   it('leaves out those beyond the outputs of the head, and keeps what is no vocabulary as it is', () => {
-    expect(completeVocabulary(own, { '<s>': 4, '</s>': 5 }, undefined, 4)).toEqual(own)
-    expect(completeVocabulary(undefined, { '<s>': 4 }, tokenizer, 6)).toBeUndefined()
-    expect(completeVocabulary({ eng: { A: 0 } }, undefined, undefined, 6)).toEqual({ eng: { A: 0 } })
+    expect(completeVocabulary(own, { '<s>': 4, '</s>': 5 }, undefined, 4, 'model')).toEqual(own)
+    expect(completeVocabulary(undefined, { '<s>': 4 }, tokenizer, 6, 'model')).toBeUndefined()
+    expect(completeVocabulary({ eng: { A: 0 } }, undefined, undefined, 6, 'model')).toEqual({ eng: { A: 0 } })
   })
 })
 
 describe('preprocessorOf', () => {
   it('finds the feature extractor where newer versions of transformers keep it', () => {
-    expect(preprocessorOf(undefined, { feature_extractor: { do_normalize: false } })).toEqual({ do_normalize: false })
-    expect(preprocessorOf({ do_normalize: true }, { feature_extractor: { do_normalize: false } })).toEqual({ do_normalize: true })
-    expect(preprocessorOf(undefined, undefined)).toBeUndefined()
+    expect(preprocessorOf(undefined, { feature_extractor: { do_normalize: false } }, 'model')).toEqual({ do_normalize: false })
+    expect(preprocessorOf({ do_normalize: true }, { feature_extractor: { do_normalize: false } }, 'model')).toEqual({ do_normalize: true })
+    expect(preprocessorOf(undefined, undefined, 'model')).toBeUndefined()
   })
 })

@@ -108,7 +108,7 @@ describe('Vocabulary', () => {
   it.each([
     [{ '<pad>': 0, a: 0 }, 'found 0 for both'],
     [{ '<pad>': 0, a: 2 }, 'expected ids below 2'],
-    [{ a: 0 }, 'expected the pad token <pad>'],
+    [{ a: 0 }, 'expected the pad token "<pad>"'],
     [['a'], 'expected an object of token: id'],
   ])('refuses %j', (json, message) => {
     expect(() => Vocabulary.parse(json, {}, 'vocab.json')).toThrow(message)

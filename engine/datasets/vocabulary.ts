@@ -1,15 +1,27 @@
+import { dirname, join } from 'node:path'
 import { z } from 'zod'
 import type { TextSettings } from '../contract/index.ts'
-import { VocabularyError } from '../errors.ts'
+import { wrongField } from '../checkpoint/index.ts'
+import { ConfigError, VocabularyError } from '../errors.ts'
 
 /** A token is its text, or what transformers writes of a token that was added. */
 const token = z.union([z.string(), z.looseObject({ content: z.string() }).transform(({ content }) => content)])
 
+const tokenOr = (usual: string) => token.nullish().transform((given) => given ?? usual)
+
 const tokenizerSchema = z.looseObject({
-  pad_token: token.default('<pad>'),
-  unk_token: token.default('<unk>'),
-  word_delimiter_token: token.default('|'),
+  pad_token: tokenOr('<pad>'),
+  unk_token: tokenOr('<unk>'),
+  word_delimiter_token: tokenOr('|'),
 })
+
+/** ConfigError names the field of the tokenizer_config.json beside a vocab.json that is not what it should be. */
+const parseTokenizer = (tokenizer: unknown, vocabularyPath: string): z.infer<typeof tokenizerSchema> => {
+  const parsed = tokenizerSchema.safeParse(tokenizer ?? {})
+  if (parsed.success) return parsed.data
+  const expected = (field: string): string | undefined => (field.endsWith('token') ? "expected a token's text" : undefined)
+  throw new ConfigError(`${join(dirname(vocabularyPath), 'tokenizer_config.json')}: ${wrongField(parsed.error, tokenizer, expected)}`)
+}
 
 const specialTokens = ['<pad>', '<s>', '</s>', '<unk>'] as const
 
@@ -23,7 +35,8 @@ export class Vocabulary {
   readonly blank: number
   readonly #ids: ReadonlyMap<string, number>
   readonly #tokens: readonly string[]
-  readonly #delimiter: string
+  /** What stands between words. */
+  readonly delimiter: string
   readonly #unknown: number | undefined
 
   private constructor(ids: ReadonlyMap<string, number>, tokenizer: z.infer<typeof tokenizerSchema>, path: string) {
@@ -31,16 +44,16 @@ export class Vocabulary {
     this.size = ids.size
     this.#tokens = [...ids.keys()].sort((a, b) => ids.get(a)! - ids.get(b)!)
     const blank = ids.get(tokenizer.pad_token)
-    if (blank === undefined) throw new VocabularyError(`${path}: expected the pad token ${tokenizer.pad_token} (CTC's blank), found none`)
+    if (blank === undefined) throw new VocabularyError(`${path}: expected the pad token ${JSON.stringify(tokenizer.pad_token)} (CTC's blank), found none`)
     this.blank = blank
-    this.#delimiter = tokenizer.word_delimiter_token
+    this.delimiter = tokenizer.word_delimiter_token
     this.#unknown = ids.get(tokenizer.unk_token)
   }
 
   /** From the contents of vocab.json and tokenizer_config.json; VocabularyError unless ids are 0 to n − 1, each once. */
   static parse(vocabulary: unknown, tokenizer: unknown, path: string): Vocabulary {
     const parsed = z.record(z.string(), z.int().nonnegative()).safeParse(vocabulary)
-    if (!parsed.success) throw new VocabularyError(`${path}: expected an object of token: id, found ${vocabulary === undefined ? 'no file' : 'something else'}`)
+    if (!parsed.success) throw new VocabularyError(`${path}: ${vocabulary === undefined ? 'expected an object of token: id, found no file' : wrongField(parsed.error, vocabulary, () => 'expected an object of token: id')}`)
     const ids = new Map(Object.entries(parsed.data))
     const used = new Map<number, string>()
     for (const [token, id] of ids) {
@@ -49,7 +62,7 @@ export class Vocabulary {
       if (id >= ids.size) throw new VocabularyError(`${path}: expected ids below ${ids.size}, the number of tokens, found ${id} for ${JSON.stringify(token)}`)
       used.set(id, token)
     }
-    return new Vocabulary(ids, tokenizerSchema.parse(tokenizer ?? {}), path)
+    return new Vocabulary(ids, parseTokenizer(tokenizer, path), path)
   }
 
   /** HF's special tokens, the word delimiter, then the characters of the texts in code point order. */
@@ -69,7 +82,7 @@ export class Vocabulary {
   encode(text: string, settings: TextSettings, where: string): Int32Array {
     const words = inCase(text.normalize('NFC'), this.#caseFor(settings.case)).split(/\s+/u).filter((word) => word !== '')
     const labels: number[] = []
-    for (const character of words.join(this.#delimiter)) {
+    for (const character of words.join(this.delimiter)) {
       const id = this.#ids.get(character)
       if (id !== undefined) labels.push(id)
       else if (settings.unknown === 'unk' && this.#unknown !== undefined) labels.push(this.#unknown)
@@ -85,7 +98,7 @@ export class Vocabulary {
     let text = ''
     for (const id of ids) {
       const token = this.#tokens[id]!
-      if (token === this.#delimiter) text += ' '
+      if (token === this.delimiter) text += ' '
       else if ([...token].length === 1) text += token
     }
     return text.replace(/\s+/gu, ' ').trim()
@@ -97,7 +110,7 @@ export class Vocabulary {
     let open: { text: string; first: number; last: number } | undefined
     for (const [i, id] of ids.entries()) {
       const token = this.#tokens[id]!
-      if (token === this.#delimiter || /^\s+$/u.test(token)) open = undefined
+      if (token === this.delimiter || /^\s+$/u.test(token)) open = undefined
       else if ([...token].length === 1) {
         if (open === undefined) words.push((open = { text: token, first: i, last: i }))
         else Object.assign(open, { text: open.text + token, last: i })

@@ -55,7 +55,6 @@ export const requireOnnxSize = (bytes: number, out: string, precision: Precision
 
 /** Everything that who receives the file needs besides it; all values are text, as ONNX wants. */
 const metadataOf = ({ model, audio }: ReadyModel, vocabulary: Vocabulary, { precision }: ExportSettings, sourceSha256: string, licence: string | undefined): Record<string, string> => {
-  const { word_delimiter_token: delimiter = '|' } = (model.folder.tokenizer ?? {}) as { word_delimiter_token?: string }
   return {
     model_type: model.config.model_type,
     precision,
@@ -65,7 +64,7 @@ const metadataOf = ({ model, audio }: ReadyModel, vocabulary: Vocabulary, { prec
     samples_per_frame: String(samplesPerFrame(model.config)),
     vocabulary: JSON.stringify(vocabulary.toJSON()),
     blank: String(vocabulary.blank),
-    word_delimiter: delimiter,
+    word_delimiter: vocabulary.delimiter,
     source_sha256: sourceSha256,
     ...(model.config.cald === undefined ? {} : { lineage: JSON.stringify(model.config.cald) }),
     ...(licence === undefined ? {} : { licence }),

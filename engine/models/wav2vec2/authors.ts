@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { wrongField } from '../../checkpoint/index.ts'
 import { ConfigError } from '../../errors.ts'
 import { studentModelType } from './config.ts'
 
@@ -31,7 +32,7 @@ export const authorsTokenizer = { tokenizer_class: 'Wav2Vec2CTCTokenizer', pad_t
  */
 export const authorsConfig = (hparams: unknown, shapeOf: (name: string) => readonly number[] | undefined, path: string): Record<string, unknown> => {
   const parsed = hparamsSchema.safeParse(hparams)
-  if (!parsed.success) throw new ConfigError(`${path}: ${parsed.error.issues[0]!.path.join('.')}: ${parsed.error.issues[0]!.message}`)
+  if (!parsed.success) throw new ConfigError(`${path}: ${wrongField(parsed.error, hparams)}`)
   const values = parsed.data
   const shape = (name: string, axes: number): readonly number[] => {
     const found = shapeOf(`wav2vec2.${name}`)

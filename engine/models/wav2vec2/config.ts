@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { wrongField } from '../../checkpoint/index.ts'
 import { ConfigError } from '../../errors.ts'
 import type { BiMamba2Config } from '../../nn/index.ts'
 import { headOf } from './head.ts'
@@ -93,12 +94,7 @@ export const requireHead = (config: Wav2Vec2Config, path: string): void => {
 /** The same of all but the head, which may be one that this version does not have. */
 export const parseEncoderConfig = (value: unknown, path: string): Wav2Vec2Config => {
   const parsed = configSchema.safeParse(value)
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues
-    const key = issue!.path.join('.')
-    const found: unknown = issue!.path.reduce<unknown>((at, step) => (at as Record<PropertyKey, unknown> | undefined)?.[step], value)
-    throw new ConfigError(`${path}: ${key === '' ? '' : `${key}: `}expected ${expectation(key, issue!.message)}, found ${found === undefined ? 'nothing' : JSON.stringify(found)}`)
-  }
+  if (!parsed.success) throw new ConfigError(`${path}: ${wrongField(parsed.error, value, expectation)}`)
   const config = parsed.data
   const complain = (message: string): never => {
     throw new ConfigError(`${path}: ${message}`)
@@ -120,10 +116,9 @@ export const parseEncoderConfig = (value: unknown, path: string): Wav2Vec2Config
   return config
 }
 
-const expectation = (key: string, message: string): string => {
-  if (key === 'model_type') return `'wav2vec2' or '${studentModelType}'`
-  if (key === 'feat_extract_norm') return "'group' or 'layer'"
-  return message.replace(/^Invalid (input|option): expected /, '')
+const expectation = (key: string): string | undefined => {
+  if (key === 'model_type') return `expected 'wav2vec2' or '${studentModelType}'`
+  return key === 'feat_extract_norm' ? "expected 'group' or 'layer'" : undefined
 }
 
 /** ConfigError when heads or groups do not divide what they split. */
