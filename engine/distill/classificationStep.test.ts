@@ -2,6 +2,7 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { readFixture, type FixtureTensor } from '../../fixtures/read.ts'
 import { headOf, labelSetsOf, viewOf } from '../models/index.ts'
 import { openDevice } from '../runtime/index.ts'
+import { GradientSum } from './gradientSum.ts'
 import { accumulateGradient, normalisersOf, type LossParts, type TrainingBatch } from './objective.ts'
 import { classificationObjective } from './objectives/index.ts'
 import { forwardPass } from './passes.ts'
@@ -69,7 +70,7 @@ describe('one training step of a classifier matches PyTorch autograd', () => {
       }
       const batches = parts === 1 ? [whole] : whole.targets.map((_, row) => rowOf(whole, row))
       const normalisers = normalisersOf(batches)
-      const gradient = new Float32Array(model.layout.size)
+      const gradient = new GradientSum(model.layout)
       const found: LossParts[] = []
       for (const batch of batches) {
         const lesson =
@@ -92,7 +93,7 @@ describe('one training step of a classifier matches PyTorch autograd', () => {
         const size = norm(reference)
         // The only gradients that may vanish are the keys' biases: softmax does not change when every score grows alike.
         expect(size > 1e-9 * all, `${place.name} has a reference gradient`).toBe(!step.zeroGradient.includes(place.name))
-        const difference = norm(viewOf(gradient, place).map((value, i) => value - reference[i]!))
+        const difference = norm(viewOf(gradient.values, place).map((value, i) => value - reference[i]!))
         const bound = 1e-3 * size + 1e-6 * all
         if (difference / bound > worst.share) worst = { share: difference / bound, name: place.name }
         expect(difference, place.name).toBeLessThanOrEqual(bound)

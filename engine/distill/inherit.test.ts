@@ -1,6 +1,7 @@
 import { afterAll, describe, expect, it } from 'vitest'
 import { parseWav2Vec2Config, createModel, viewOf, type SpeechModel } from '../models/index.ts'
 import { float32, openDevice } from '../runtime/index.ts'
+import { GradientSum } from './gradientSum.ts'
 import { horizon, inheritedMixer, mixerShare, setMixerShare } from './inherit.ts'
 import { StageRunner, type BatchContext } from './runner.ts'
 import { studentFrom } from './transfer.ts'
@@ -118,8 +119,8 @@ describe('a mixer alone', () => {
     const input = await device.upload(float32(x, [2, frames, width]))
     const attention = await teacher.mixer(1, input, context())
     const weight = Float32Array.from({ length: 2 * frames }, (_, i) => Number(i % frames < valid[Math.floor(i / frames)]!))
-    const gradient = new Float32Array(student.layout.size)
-    const share = async (into = new Float32Array(student.layout.size)): Promise<number> => runner.mixerBackward(1, input, { teacher: attention, weight }, context(), into)
+    const gradient = new GradientSum(student.layout)
+    const share = async (into = new GradientSum(student.layout)): Promise<number> => runner.mixerBackward(1, input, { teacher: attention, weight }, context(), into)
     const missed = await share(gradient)
 
     const [target, mixed] = [(await device.read(attention)).data, (await device.read(await runner.mixer(1, input, context()))).data]
@@ -142,7 +143,7 @@ describe('a mixer alone', () => {
         const below = await share()
         values[i] = before
         const expected = (above - below) / (2 * step)
-        expect(Math.abs(viewOf(gradient, place)[i]! - expected), `${place.name}[${i}], ${expected}`).toBeLessThan(5e-3 + tolerance * Math.abs(expected))
+        expect(Math.abs(viewOf(gradient.values, place)[i]! - expected), `${place.name}[${i}], ${expected}`).toBeLessThan(5e-3 + tolerance * Math.abs(expected))
         compared++
       }
     }

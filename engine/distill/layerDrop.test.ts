@@ -1,6 +1,7 @@
 import { afterAll, describe, expect, it } from 'vitest'
 import { createModel, parseWav2Vec2Config, viewOf } from '../models/index.ts'
 import { float32, openDevice } from '../runtime/index.ts'
+import { GradientSum } from './gradientSum.ts'
 import { accumulateGradient, normalisersOf, type TrainingBatch } from './objective.ts'
 import { recognitionObjective } from './objectives/index.ts'
 import { disposePass, forwardPass } from './passes.ts'
@@ -34,16 +35,16 @@ const taught = async (layers: readonly number[], dropped: ReadonlySet<number>) =
   const runner = new StageRunner(device, model, options)
   const uploaded = await device.upload(batch.features!)
   const pass = await forwardPass(device, runner, uploaded, batch, { dropped, keep: Infinity })
-  const gradient = new Float32Array(model.layout.size)
+  const gradient = new GradientSum(model.layout)
   const teacher = { ...(await forwardPass(device, runner, uploaded, batch)) }
   const { alignment } = await accumulateGradient(runner, pass, { pass: teacher, layerwiseWeight: 1, outputWeight: 0 }, batch, normalisersOf([batch]), gradient, false)
-  const unguided = new Float32Array(model.layout.size)
+  const unguided = new GradientSum(model.layout)
   await accumulateGradient(runner, pass, undefined, batch, normalisersOf([batch]), unguided, false)
   const { logits } = pass
   disposePass(pass)
   disposePass(teacher)
   await runner.dispose()
-  return { logits, alignment, gradients: new Map(model.layout.places.map((place) => [nameIn3(place.name), viewOf(unguided, place)])) }
+  return { logits, alignment, gradients: new Map(model.layout.places.map((place) => [nameIn3(place.name), viewOf(unguided.values, place)])) }
 }
 
 describe('a dropped layer', () => {

@@ -1,5 +1,6 @@
-import { layerStage, type SpeechModel } from '../models/index.ts'
+import { layerStage, type ParameterPlace, type SpeechModel, viewOf } from '../models/index.ts'
 import type { Device, DeviceTensor } from '../runtime/index.ts'
+import { GradientSum } from './gradientSum.ts'
 import type { MicroBatch } from './microBatches.ts'
 import { normalisersOf, type LossParts, type Normalisers } from './objective.ts'
 import type { AdamWSegment } from './optimiser/adamw.ts'
@@ -24,12 +25,12 @@ export class MixerPhase {
   }
 
   /** Adds the gradient of the mean over layers of the share of the attention's output that the mixer misses, weighted by the batch's share of the update's frames. */
-  async learn({ batch }: MicroBatch, features: DeviceTensor, normalisers: Normalisers, gradient: Float32Array): Promise<LossParts> {
+  async learn({ batch }: MicroBatch, features: DeviceTensor, normalisers: Normalisers, gradient: GradientSum): Promise<LossParts> {
     const share = normalisersOf([batch]).frames / normalisers.frames
     const pass = await forwardPass(this.#device, this.#start, features, batch)
     const alignment: number[] = []
     const weight = Float32Array.from({ length: batch.batch * batch.frames }, (_, i) => Number(i % batch.frames < batch.lengths[Math.floor(i / batch.frames)]!))
-    const own = new Float32Array(gradient.length)
+    const own = new GradientSum(this.#student.model.layout)
     for (let layer = 0; layer < this.#student.layers; layer++) {
       const attention = await this.#start.mixer(layer, pass.inputs[layer]!, batch)
       alignment.push(share * (await this.#student.mixerBackward(layer, pass.inputs[layer]!, { teacher: attention, weight }, batch, own)))
@@ -37,7 +38,7 @@ export class MixerPhase {
     }
     disposePass(pass)
     const factor = share / this.#student.layers
-    own.forEach((value, i) => (gradient[i]! += factor * value))
+    for (const place of mixerPlaces(this.#student.model)) gradient.add(place, viewOf(own.values, place).map((value) => factor * value))
     const layerwise = alignment.reduce((a, b) => a + b, 0) / alignment.length
     return { loss: layerwise, task: 0, layerwise, output: 0, alignment, infeasible: 0 }
   }
@@ -47,10 +48,13 @@ export class MixerPhase {
   }
 }
 
-/** The mixers' parameters as the optimiser's groups. */
-export const mixerSegments = ({ layout, config }: SpeechModel, settings: Parameters<typeof decayOf>[1]): AdamWSegment[] =>
+/** Where the mixers' parameters stand, in order. */
+const mixerPlaces = ({ layout, config }: SpeechModel): ParameterPlace[] =>
   Array.from({ length: config.num_hidden_layers }, (_, layer) => layout.stage(layerStage(layer)))
     .flat()
     .filter(({ local }) => local.startsWith('attention.'))
     .sort((a, b) => a.offset - b.offset)
-    .map((place) => ({ offset: place.offset, length: place.size, weightDecay: decayOf(place, settings) }))
+
+/** The mixers' parameters as the optimiser's groups. */
+export const mixerSegments = (model: SpeechModel, settings: Parameters<typeof decayOf>[1]): AdamWSegment[] =>
+  mixerPlaces(model).map((place) => ({ offset: place.offset, length: place.size, weightDecay: decayOf(place, settings) }))

@@ -1,5 +1,6 @@
 import { float32, type Device, type DeviceTensor } from '../runtime/index.ts'
 import type { SpeechBatch } from '../models/index.ts'
+import type { GradientSum } from './gradientSum.ts'
 import type { BatchContext, Guide, Kept, StageRunner } from './runner.ts'
 
 /** What a forward pass over the stages leaves behind, for its backward pass and for those it teaches. */
@@ -73,7 +74,7 @@ export const backwardPass = async (
   { features, inputs, kept, logitsShape, dropped }: Pass,
   dLogits: Float32Array,
   batch: BatchContext,
-  gradient: Float32Array,
+  gradient: GradientSum,
   { guides, audio }: { guides: readonly Guide[] | undefined; audio: SpeechBatch | undefined },
 ): Promise<number[]> => {
   const { layers } = runner

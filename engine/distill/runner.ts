@@ -2,7 +2,8 @@ import { fillKeepMask } from '../random.ts'
 import { evaluateShape } from '../ir/index.ts'
 import { layerStage, paddingTensors, validFramesTensor, viewOf, type BatchFrames, type ParameterPlace, type SpeechBatch, type SpeechModel } from '../models/index.ts'
 import { maskName } from '../nn/index.ts'
-import { bool, float32, type Device, type DeviceTensor, type HostTensor, type Program } from '../runtime/index.ts'
+import { bool, float32, type Device, type DeviceTensor, type HostTensor, type OutputMemory, type Program } from '../runtime/index.ts'
+import type { GradientSum } from './gradientSum.ts'
 import { trainingStages, type StageGraphs, type StageKind, type StageOptions } from './stages.ts'
 
 /** What names the random numbers of one micro-batch. */
@@ -110,7 +111,7 @@ export class StageRunner {
   }
 
   /** Adds the gradient of the share of `teacher` (another mixer's output for the same input) that the mixer misses, and returns the share; `weight`: [batch, time]. */
-  async mixerBackward(index: number, x: DeviceTensor, guide: Guide, context: BatchContext, gradient: Float32Array): Promise<number> {
+  async mixerBackward(index: number, x: DeviceTensor, guide: Guide, context: BatchContext, gradient: GradientSum): Promise<number> {
     return (await this.#backward('mixer', layerStage(index), { x }, context, gradient, guide)).alignment
   }
 
@@ -121,20 +122,20 @@ export class StageRunner {
   }
 
   /** Adds the head's parameter gradients to `gradient` and returns the gradient of its input, with the weighted alignment loss. */
-  headBackward(x: DeviceTensor, dLogits: HostTensor, context: BatchContext, gradient: Float32Array, guide?: Guide): Promise<StageGradient> {
+  headBackward(x: DeviceTensor, dLogits: HostTensor, context: BatchContext, gradient: GradientSum, guide?: Guide): Promise<StageGradient> {
     return this.#backward('head', 'head', { x, dy: dLogits }, context, gradient, guide)
   }
 
-  layerBackward(index: number, x: DeviceTensor, dy: DeviceTensor, context: BatchContext, gradient: Float32Array, guide?: Guide, kept?: Kept): Promise<StageGradient> {
+  layerBackward(index: number, x: DeviceTensor, dy: DeviceTensor, context: BatchContext, gradient: GradientSum, guide?: Guide, kept?: Kept): Promise<StageGradient> {
     return this.#backward('layer', layerStage(index), { x, dy, ...kept }, context, gradient, guide, kept !== undefined)
   }
 
   /** `dx`, the gradient of the features, is there when the frontend is trained. */
-  projectionBackward(features: DeviceTensor, dy: DeviceTensor, context: BatchContext, gradient: Float32Array): Promise<StageGradient> {
+  projectionBackward(features: DeviceTensor, dy: DeviceTensor, context: BatchContext, gradient: GradientSum): Promise<StageGradient> {
     return this.#backward('projection', 'projection', { x: features, dy }, context, gradient)
   }
 
-  async frontendBackward(audio: SpeechBatch, dy: DeviceTensor, gradient: Float32Array): Promise<void> {
+  async frontendBackward(audio: SpeechBatch, dy: DeviceTensor, gradient: GradientSum): Promise<void> {
     await this.#backward('frontend', 'frontend', { ...this.#audioInputs(audio), dy }, undefined, gradient)
   }
 
@@ -154,16 +155,16 @@ export class StageRunner {
     return { audio: float32(audio.data, audio.shape), validFrames: validFramesTensor(this.model.config, audio) }
   }
 
-  async #backward(kind: StageKind, stage: string, inputs: Inputs, context: BatchContext | undefined, gradient: Float32Array, guide?: Guide, keeping = false): Promise<StageGradient> {
+  async #backward(kind: StageKind, stage: string, inputs: Inputs, context: BatchContext | undefined, gradient: GradientSum, guide?: Guide, keeping = false): Promise<StageGradient> {
     const guided = guide === undefined || context === undefined ? {} : { teacher: guide.teacher, alignmentWeight: float32(guide.weight, [context.batch, context.frames]) }
-    const outputs = await this.#run(kind, guide === undefined ? 'backward' : 'guidedBackward', stage, { ...inputs, ...guided }, context, keeping)
+    const memory = Object.fromEntries(this.model.layout.stage(stage).map((place) => [`d.${place.local}`, gradient.memory(place)]))
+    const outputs = await this.#run(kind, guide === undefined ? 'backward' : 'guidedBackward', stage, { ...inputs, ...guided }, context, keeping, memory)
     const { dx, alignment } = outputs
     for (const place of this.model.layout.stage(stage)) {
       const tensor = outputs[`d.${place.local}`]
       if (tensor === undefined) continue
       const { data } = await this.#device.read(tensor)
-      const total = viewOf(gradient, place)
-      for (let i = 0; i < data.length; i++) total[i]! += data[i]!
+      gradient.add(place, data as Float32Array)
       tensor.dispose()
     }
     const loss = alignment === undefined ? 0 : (await this.#device.read(alignment)).data[0]!
@@ -171,7 +172,7 @@ export class StageRunner {
     return { dx, alignment: loss }
   }
 
-  async #run(kind: StageKind, direction: Direction, stage: string, inputs: Inputs, context: BatchContext | undefined, keeping = false): Promise<Record<string, DeviceTensor>> {
+  async #run(kind: StageKind, direction: Direction, stage: string, inputs: Inputs, context: BatchContext | undefined, keeping = false, memory: OutputMemory = {}): Promise<Record<string, DeviceTensor>> {
     const program = await this.#program(kind, direction, keeping)
     const wanted = new Set(program.graph.inputs.map(({ params }) => params.name))
     const all: Record<string, HostTensor | DeviceTensor> = { ...inputs }
@@ -186,7 +187,7 @@ export class StageRunner {
       if (isHost(tensor)) own.push(fed[name])
     }
     try {
-      return await program.run(fed)
+      return await program.run(fed, memory)
     } finally {
       for (const tensor of own) tensor.dispose()
     }

@@ -9,6 +9,7 @@ import type { Device } from '../runtime/index.ts'
 import { tallyAnswers } from './evaluation.ts'
 import { FeatureStore } from './features.ts'
 import { guidanceWays, sameFrontend, type Classroom, type Guide, type Waypoint } from './guidance/index.ts'
+import { GradientSum } from './gradientSum.ts'
 import { MicroBatches, type MicroBatch } from './microBatches.ts'
 import { mixerShare, setMixerShare } from './inherit.ts'
 import { MixerPhase, mixerSegments } from './mixerPhase.ts'
@@ -72,7 +73,7 @@ class Trainer {
   readonly #inference: Inference
   readonly #features: FeatureStore | undefined
   readonly #optimiser: AdamW
-  readonly #gradient: Float32Array
+  readonly #gradient: GradientSum
   readonly #segments: readonly AdamWSegment[]
   readonly #schedule: Schedule
   readonly #state: TrainingState
@@ -96,7 +97,7 @@ class Trainer {
     this.#inference = this.#inferenceOf(this.#kept)
     this.#features = settings.freezeFrontend ? new FeatureStore(device, this.#student, request.audio, settings.featureCacheBytes) : undefined
     this.#optimiser = new AdamW(student.layout.size)
-    this.#gradient = new Float32Array(student.layout.size)
+    this.#gradient = new GradientSum(student.layout)
     this.#segments = segmentsOf(student, settings)
     this.#schedule = scheduleOf(settings)
     this.#state = { update: 0, parameters: student.parameters, ...this.#optimiser.state, averaged, guide: this.#guide?.state ?? {}, best: undefined, skipped: 0 }
@@ -173,7 +174,7 @@ class Trainer {
     const started = performance.now()
     this.#switchMixers()
     const parts = await this.#learn(microBatches)
-    const norm = gradientNorm([this.#gradient])
+    const norm = gradientNorm([this.#gradient.values])
     const rate = this.#learningRate()
     const utterances = microBatches.flatMap((microBatch) => microBatch.utterances)
     this.#state.update++
@@ -204,7 +205,7 @@ class Trainer {
     const normalisers = normalisersOf(microBatches.map(({ batch }) => batch))
     let parts: LossParts[] = []
     await this.#memory.fit(microBatches, async (pieces) => {
-      this.#gradient.fill(0)
+      this.#gradient.clear()
       this.#student.parametersChanged()
       this.#guide?.begin()
       parts = []
@@ -260,9 +261,9 @@ class Trainer {
     const before = settings.mixerPhase?.updates ?? 0
     const gradientScale = clipScale(norm, settings.clipNorm)
     if (update <= before) {
-      this.#optimiser.step(parameters, this.#gradient, { learningRate: rate, update: update - skipped, gradientScale, segments: mixerSegments(student, settings) })
+      this.#optimiser.step(parameters, this.#gradient.values, { learningRate: rate, update: update - skipped, gradientScale, segments: mixerSegments(student, settings) })
     } else {
-      this.#optimiser.step(parameters, this.#gradient, { learningRate: rate, update: update - before - skipped, gradientScale, segments: this.#segments })
+      this.#optimiser.step(parameters, this.#gradient.values, { learningRate: rate, update: update - before - skipped, gradientScale, segments: this.#segments })
     }
     if (update === before) this.#beginJointly()
     if (averaged !== undefined) followWeights(averaged, parameters, settings.averageDecay!, update)
@@ -296,8 +297,8 @@ class Trainer {
   #diverged(utterances: readonly Utterance[], parts: LossParts): DivergedError {
     const places = this.#student.model.layout.places
     const nameOf = (index: number): string => places.find(({ offset, size }) => index >= offset && index < offset + size)!.name
-    const broken = firstNonFinite([this.#gradient])
-    const largest = largestGradient([this.#gradient])
+    const broken = firstNonFinite([this.#gradient.values])
+    const largest = largestGradient([this.#gradient.values])
     const gradients = [
       broken === undefined ? undefined : `first not finite in ${nameOf(broken.index)}`,
       largest === undefined ? undefined : `largest finite ${largest.value.toExponential(3)} in ${nameOf(largest.index)}`,

@@ -2,6 +2,7 @@ import { matrixWork, type Graph } from '../ir/index.ts'
 import { frameCount, type SpeechModel } from '../models/index.ts'
 import { CounterRandom, fillNormal } from '../random.ts'
 import { float32, type Device } from '../runtime/index.ts'
+import { GradientSum } from './gradientSum.ts'
 import { accumulateGradient, normalisersOf, type LossParts, type TrainingBatch } from './objective.ts'
 import { recognitionObjective } from './objectives/index.ts'
 import { AdamW } from './optimiser/adamw.ts'
@@ -36,7 +37,7 @@ export class TrialUpdates {
   readonly #options: Omit<StageOptions, 'training'>
   readonly #features: Float32Array
   readonly #optimiser: AdamW
-  readonly #gradient: Float32Array
+  readonly #gradient: GradientSum
   #update = 0
 
   constructor(device: Device, { student, teacher }: { student: SpeechModel; teacher: SpeechModel }, shape: TrialShape) {
@@ -50,7 +51,7 @@ export class TrialUpdates {
     this.#features = new Float32Array(shape.batch * frames * config.conv_dim.at(-1)!)
     fillNormal(this.#features, 1, seed, 'trial features')
     this.#optimiser = new AdamW(student.layout.size)
-    this.#gradient = new Float32Array(student.layout.size)
+    this.#gradient = new GradientSum(student.layout)
   }
 
   /** One update. */
@@ -58,7 +59,7 @@ export class TrialUpdates {
     const { model } = this.#student
     const batch = this.#batch()
     const normalisers = normalisersOf([batch])
-    this.#gradient.fill(0)
+    this.#gradient.clear()
     this.#student.parametersChanged()
     const features = await this.#device.upload(batch.features!)
     const taught = await forwardPass(this.#device, this.#teacher, features, batch)
@@ -66,9 +67,9 @@ export class TrialUpdates {
     const parts = await accumulateGradient(this.#student, pass, { pass: taught, layerwiseWeight: 3.75, outputWeight: 0.25 }, batch, normalisers, this.#gradient, false)
     for (const each of [taught, pass]) disposePass(each)
     features.dispose()
-    const norm = gradientNorm([this.#gradient])
+    const norm = gradientNorm([this.#gradient.values])
     const segments = segmentsOf(model, { freezeFrontend: true, weightDecay: 0.005 })
-    this.#optimiser.step(model.parameters, this.#gradient, { learningRate: 1e-5, update: ++this.#update, gradientScale: clipScale(norm, 1), segments })
+    this.#optimiser.step(model.parameters, this.#gradient.values, { learningRate: 1e-5, update: ++this.#update, gradientScale: clipScale(norm, 1), segments })
     return parts
   }
 

@@ -2,6 +2,7 @@
  * Lowering of the IR to ONNX (`lower.ts`, one total table), where float16 models compute in float32 all the same (`precision.ts`), and the
  * protobuf encoding of the result (`model.ts`).
  */
+export { cpuRules } from './cpu.ts'
 export type { Emitter, LengthInput } from './emitter.ts'
 export { lower, type LoweringOptions } from './lower.ts'
 export { encodeModel, encodePieces, opset, type OnnxModel } from './model.ts'

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { gradients } from '../autodiff/index.ts'
 import { GraphError, OutOfMemoryError, RuntimeError } from '../errors.ts'
-import { add, addDims, evaluateReference, graph, input, matmul, variable, type Dense, type Graph, type Op } from '../ir/index.ts'
+import { add, addDims, evaluateReference, graph, input, matmul, neg, variable, type Dense, type Graph, type Op } from '../ir/index.ts'
 import { instantiate, operationCases, randomSequence } from '../ir/testing/operationCases.ts'
 import { bool, float32, int32, openDevice, type Device, type HostTensor } from './index.ts'
 import { useSwiftShader } from './testing/swiftShader.ts'
@@ -74,6 +74,17 @@ for (const name of ['cpu', 'webgpu'] as const) {
         expect([...(await device.read(y!)).data]).toEqual(Array.from({ length: rows }, () => [4, 6]).flat())
         y!.dispose()
       }
+    })
+
+    it('may put outputs into memory that is handed in, and gives them all the same', async () => {
+      const left = input('a', [variable('n'), 2])
+      const program = await device.compile(graph('memory', { y: add(left, input('b', [2])), z: neg(left) }))
+      const [a, b] = [await device.upload(float32(Float32Array.of(1, 2, 3, 4), [2, 2])), await device.upload(float32(Float32Array.of(10, 20), [2]))]
+      const memory = new Float32Array(6)
+      const { y, z } = await program.run({ a, b }, { y: memory.subarray(1, 5), other: new Float32Array(3) })
+      expect([...(await device.read(y!)).data]).toEqual([11, 22, 13, 24])
+      expect([...(await device.read(z!)).data]).toEqual([-1, -2, -3, -4])
+      if (device.name === 'cpu') expect([...memory]).toEqual([0, 11, 22, 13, 24, 0])
     })
 
     it('names the input that is missing or does not fit, and what it expected', async () => {

@@ -21,14 +21,18 @@ export interface DeviceTensor {
   dispose(): void
 }
 
+/** Memory of this process for outputs of a program, by their names, of their sizes; undefined is as good as none. */
+export type OutputMemory = Readonly<Record<string, Float32Array | undefined>>
+
 /** A compiled graph. */
 export interface Program {
   readonly graph: Graph
   /**
    * Runs the graph. Inputs stay the caller's; outputs become the caller's. Runs of one device happen one after the other.
+   * `memory` is where the device may put outputs: on the CPU they stand there, a device with memory of its own pays no heed.
    * GraphError names an input that is missing or does not fit; RuntimeError carries what the runtime said.
    */
-  run(inputs: Readonly<Record<string, DeviceTensor>>): Promise<Record<string, DeviceTensor>>
+  run(inputs: Readonly<Record<string, DeviceTensor>>, memory?: OutputMemory): Promise<Record<string, DeviceTensor>>
   dispose(): Promise<void>
 }
 

@@ -1,9 +1,9 @@
 import * as ort from 'onnxruntime-node'
 import { messageOf, OutOfMemoryError, RuntimeError } from '../errors.ts'
-import { bindShapes, type DType, type Graph } from '../ir/index.ts'
-import { encodeModel, lower } from '../onnx/index.ts'
+import { bindShapes, evaluateShape, type DType, type Graph } from '../ir/index.ts'
+import { cpuRules, encodeModel, lower } from '../onnx/index.ts'
 import { forCpu } from './cpuRewrites.ts'
-import type { Device, DeviceTensor, HostTensor, Program, TensorData } from './device.ts'
+import type { Device, DeviceTensor, HostTensor, OutputMemory, Program, TensorData } from './device.ts'
 import { serialQueue, type Enqueue } from './serialQueue.ts'
 
 /** A tensor of ONNX Runtime that lives in this process's memory. */
@@ -38,18 +38,28 @@ class CpuProgram implements Program {
     this.#enqueue = enqueue
   }
 
-  run(inputs: Readonly<Record<string, DeviceTensor>>): Promise<Record<string, DeviceTensor>> {
+  run(inputs: Readonly<Record<string, DeviceTensor>>, memory: OutputMemory = {}): Promise<Record<string, DeviceTensor>> {
     return this.#enqueue(async () => {
       if (this.#disposed) throw new RuntimeError(`graph ${this.graph.name}: expected a live program, found one that was disposed of`)
-      bindShapes(this.graph, Object.fromEntries(Object.entries(inputs).map(([name, tensor]) => [name, tensor.shape])))
+      const lengths = bindShapes(this.graph, Object.fromEntries(Object.entries(inputs).map(([name, tensor]) => [name, tensor.shape])))
       const feeds = Object.fromEntries(this.graph.inputs.map(({ params }) => [params.name, nativeOf(inputs[params.name]!, this.graph)]))
       try {
-        const outputs = await this.#session.run(feeds)
+        const outputs = await this.#session.run(feeds, this.#fetches(memory, lengths))
         return Object.fromEntries(Object.entries(outputs).map(([name, tensor]) => [name, new CpuTensor(tensor)]))
       } catch (error) {
         throw failure(this.graph, error)
       }
     })
+  }
+
+  /** All outputs, those with memory as tensors there. */
+  #fetches(memory: OutputMemory, lengths: Readonly<Record<string, number>>): Record<string, ort.Tensor | null> {
+    return Object.fromEntries(
+      Object.entries(this.graph.outputs).map(([name, { type }]) => {
+        const own = memory[name]
+        return [name, own === undefined ? null : new ort.Tensor('float32', own, evaluateShape(type.shape, lengths))]
+      }),
+    )
   }
 
   async dispose(): Promise<void> {
@@ -97,12 +107,15 @@ class CpuDevice implements Device {
 
   async compile(graph: Graph): Promise<Program> {
     try {
-      const session = await ort.InferenceSession.create(encodeModel(lower(forCpu(graph))), {
+      const session = await ort.InferenceSession.create(encodeModel(lower(forCpu(graph), { rules: cpuRules })), {
         executionProviders: ['cpu'],
         intraOpNumThreads: this.#threads,
         interOpNumThreads: 1,
         graphOptimizationLevel: 'all',
         logSeverityLevel: 3,
+        // Every program's arena would hold its own peak, and more, for as long as it lives: docs/decisions/0110.
+        enableCpuMemArena: false,
+        enableMemPattern: false,
         ...(this.#profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: `${this.#profile}${graph.name.replaceAll(' ', '-')}` }),
         // Sessions alternate: a pool that spins after its run takes the next one's cores.
         extra: { session: { intra_op: { allow_spinning: '0' } } },

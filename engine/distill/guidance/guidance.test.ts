@@ -11,6 +11,7 @@ import { decayOf, segmentsOf } from '../optimiser/fromSettings.ts'
 import { disposePass, forwardPass } from '../passes.ts'
 import { StageRunner, type MaskSource } from '../runner.ts'
 import { modelOf, type Tensors } from '../testing/storedModel.ts'
+import { GradientSum } from '../gradientSum.ts'
 import { guidanceWays } from './index.ts'
 
 type Masks = Record<string, FixtureTensor<Uint8Array<ArrayBuffer>>>
@@ -123,7 +124,7 @@ describe('three updates under each way of guiding end at the weights of PyTorch'
         const features = await runner.frontend(batch.audio!)
         const lesson = await guide.teach({ update, microBatch: 0 }, { utterances: [], batch }, features, normalisersOf([batch]))
         const pass = await forwardPass(device, runner, features, batch)
-        const gradient = new Float32Array(student.layout.size)
+        const gradient = new GradientSum(student.layout)
         const parts = await accumulateGradient(runner, pass, lesson, batch, normalisersOf([batch]), gradient, true)
         const expected = stored.losses[update]!
         expect(parts.task).toBeCloseTo(expected.ctc, 3)
@@ -133,7 +134,7 @@ describe('three updates under each way of guiding end at the weights of PyTorch'
         guide.leave(update)
         disposePass(pass)
         features.dispose()
-        optimiser.step(student.parameters, gradient, { learningRate, update: update + 1, gradientScale: clipScale(gradientNorm([gradient]), 1), segments })
+        optimiser.step(student.parameters, gradient.values, { learningRate, update: update + 1, gradientScale: clipScale(gradientNorm([gradient.values]), 1), segments })
       }
       expectWeights(student.parameters, student, stored.studentAfter)
       if (stored.teacherAfter !== undefined) expectWeights(guide.state.teacherParameters!, source, stored.teacherAfter)

@@ -1,3 +1,4 @@
+import { GradientSum } from '../gradientSum.ts'
 import { DivergedError, UsageError } from '../../errors.ts'
 import { AdamW } from '../optimiser/adamw.ts'
 import { clipScale, gradientNorm } from '../optimiser/clip.ts'
@@ -20,7 +21,7 @@ export const trajectory: GuidanceWay = {
     const learning = new StageRunner(device, teacher, { ...stages, training: true })
     const watching = new StageRunner(device, teacher, { ...stages, training: false })
     const optimiser = new AdamW(teacher.layout.size)
-    const gradient = new Float32Array(teacher.layout.size)
+    const gradient = new GradientSum(teacher.layout)
     const segments = segmentsOf(teacher, training)
     const schedule = scheduleOf(training)
     // It learns in one of `teacherEvery` updates of the student, from the pass that guides there; in the others it is only watched.
@@ -45,14 +46,14 @@ export const trajectory: GuidanceWay = {
         }
       },
       begin: () => {
-        gradient.fill(0)
+        gradient.clear()
         for (const runner of [learning, watching]) runner.parametersChanged()
       },
       leave: (update) => {
         if (!learnsAt(update)) return
-        const norm = gradientNorm([gradient])
+        const norm = gradientNorm([gradient.values])
         if (!Number.isFinite(norm)) throw new DivergedError(`update ${update + 1}: expected a finite gradient of the teacher that is trained beside the student, found ${norm}`)
-        optimiser.step(teacher.parameters, gradient, { learningRate: learningRate(schedule, update), update: update / teacherEvery + 1, gradientScale: clipScale(norm, training.clipNorm), segments })
+        optimiser.step(teacher.parameters, gradient.values, { learningRate: learningRate(schedule, update), update: update / teacherEvery + 1, gradientScale: clipScale(norm, training.clipNorm), segments })
       },
       state: { teacherParameters: teacher.parameters, teacherFirstMoment: optimiser.state.firstMoment, teacherSecondMoment: optimiser.state.secondMoment },
       dispose: async () => {
