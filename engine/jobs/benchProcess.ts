@@ -1,4 +1,5 @@
 import { messageOf } from '../errors.ts'
+import { parentProcess } from '../processes/index.ts'
 import { openDevice } from '../runtime/index.ts'
 import type { Answer, Request } from './benchWorker.ts'
 import { matmulRate, openTask, type ReadyTask } from './benchTasks.ts'
@@ -23,10 +24,11 @@ const answer = async (request: Request): Promise<Answer> => {
   return { kind: 'ran', milliseconds, processorMilliseconds: (user + system) / 1000, matmulRate: await rate!(), peakBytes: peak }
 }
 
-process.on('message', (request: Request) => {
-  answer(request)
+const { send, onMessage } = parentProcess()
+onMessage((request) => {
+  answer(request as Request)
     .catch((error: unknown): Answer => ({ kind: 'failed', error: messageOf(error) }))
-    .then((result) => process.send!(result))
+    .then(send)
     .catch((error: unknown) => {
       throw error
     })

@@ -1,5 +1,5 @@
-import { fork, type ChildProcess } from 'node:child_process'
 import { InterruptedError, RuntimeError } from '../errors.ts'
+import { launch, type Child } from '../processes/index.ts'
 import type { DeviceName } from '../runtime/index.ts'
 import type { BenchTask } from './benchTasks.ts'
 
@@ -31,29 +31,23 @@ export interface Ran {
 
 /** A process that runs one task as often as it is asked to. */
 export class BenchWorker {
-  readonly #child: ChildProcess
+  readonly #child: Child
   readonly #signal: AbortSignal
-  readonly #stop: () => void
   #settle: { resolve: (answer: Answer) => void; reject: (error: Error) => void } | undefined
 
-  private constructor(child: ChildProcess, signal: AbortSignal) {
-    this.#child = child
+  private constructor(signal: AbortSignal) {
     this.#signal = signal
-    this.#stop = () => void child.kill('SIGKILL')
-    signal.addEventListener('abort', this.#stop, { once: true })
-    child.on('message', (message) => this.#settle?.resolve(message as Answer))
-    child.on('error', (error) => this.#settle?.reject(error))
-    child.on('close', (code, killedBy) => {
-      const ended = new RuntimeError(`the measuring process ended with ${killedBy ?? `exit code ${String(code)}`}; there may be too little memory`)
-      this.#settle?.reject(signal.aborted ? new InterruptedError('stopped while measuring') : ended)
+    this.#child = launch(new URL('./benchProcess', import.meta.url), {
+      heard: true,
+      onMessage: (message) => this.#settle?.resolve(message as Answer),
+      onEnd: (how) => this.#settle?.reject(signal.aborted ? new InterruptedError('stopped while measuring') : new RuntimeError(`the measuring process ended with ${how}; there may be too little memory`)),
     })
+    signal.addEventListener('abort', this.#child.kill, { once: true })
   }
 
-  /** Starts a process and opens the task there; from source as from the compiled folder. */
+  /** Starts a process and opens the task there. */
   static async open(task: BenchTask, compute: OpenedCompute, signal: AbortSignal): Promise<{ worker: BenchWorker; opened: Opened }> {
-    const compiled = import.meta.url.endsWith('.js')
-    const entry = new URL(compiled ? './benchProcess.js' : './benchProcess.ts', import.meta.url)
-    const worker = new BenchWorker(fork(entry, { execArgv: compiled ? [] : ['--import', 'tsx'], stdio: ['ignore', 'ignore', 'inherit', 'ipc'] }), signal)
+    const worker = new BenchWorker(signal)
     try {
       const opened = await worker.#ask({ ...compute, kind: 'open', task })
       if (opened.kind !== 'ready') throw new RuntimeError('error' in opened ? opened.error : 'expected a task to be opened, found it run')
@@ -72,7 +66,7 @@ export class BenchWorker {
   }
 
   close(): void {
-    this.#signal.removeEventListener('abort', this.#stop)
+    this.#signal.removeEventListener('abort', this.#child.kill)
     this.#child.kill()
   }
 

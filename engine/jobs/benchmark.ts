@@ -1,6 +1,6 @@
-import { fork } from 'node:child_process'
 import { median, type LatencyFailure, type LatencyPoint } from '../evaluate/index.ts'
 import { InterruptedError } from '../errors.ts'
+import { launch } from '../processes/index.ts'
 import { chooseDevice } from '../runtime/index.ts'
 import { openReadyModel, type ComputeSettings, type JobContext } from './context.ts'
 
@@ -47,21 +47,21 @@ export const benchmark = async ({ models, durations, repeats, recording, device:
   return { device, threads, repeats, points, failures }
 }
 
-/** Runs measuringProcess.ts, from source as from the compiled folder. */
+/** Asks measuringProcess.ts. */
 const measure = (measurement: Measurement, signal: AbortSignal): Promise<Measured> =>
   new Promise((resolve, reject) => {
-    const compiled = import.meta.url.endsWith('.js')
-    const entry = new URL(compiled ? './measuringProcess.js' : './measuringProcess.ts', import.meta.url)
-    const child = fork(entry, { execArgv: compiled ? [] : ['--import', 'tsx'], stdio: ['ignore', 'ignore', 'ignore', 'ipc'] })
-    const stop = (): void => void child.kill('SIGKILL')
-    signal.addEventListener('abort', stop, { once: true })
     let answer: Measured | undefined
-    child.on('message', (message) => (answer = message as Measured))
-    child.on('error', reject)
-    child.on('close', (code, killedBy) => {
-      signal.removeEventListener('abort', stop)
-      if (signal.aborted) reject(new InterruptedError(`stopped while measuring ${measurement.model} at ${measurement.duration} s`))
-      else resolve(answer ?? { error: `the measuring process ended with ${killedBy ?? `exit code ${String(code)}`}; there may be too little memory` })
+    const child = launch(new URL('./measuringProcess', import.meta.url), {
+      onMessage: (message) => {
+        answer = message as Measured
+        child.kill()
+      },
+      onEnd: (how) => {
+        signal.removeEventListener('abort', child.kill)
+        if (signal.aborted) reject(new InterruptedError(`stopped while measuring ${measurement.model} at ${measurement.duration} s`))
+        else resolve(answer ?? { error: `the measuring process ended with ${how}; there may be too little memory` })
+      },
     })
+    signal.addEventListener('abort', child.kill, { once: true })
     child.send(measurement)
   })

@@ -3,6 +3,7 @@ import { transcripts } from '../distill/index.ts'
 import { messageOf } from '../errors.ts'
 import { repeated } from '../evaluate/index.ts'
 import { Inference } from '../models/index.ts'
+import { parentProcess } from '../processes/index.ts'
 import { fillNormal } from '../random.ts'
 import type { Measured, Measurement } from './benchmark.ts'
 import { onDevice, openReadyModel } from './context.ts'
@@ -35,10 +36,11 @@ const noise = (samples: number): Float32Array => {
   return out
 }
 
-process.once('message', (measurement: Measurement) => {
-  measure(measurement)
+const { send, onMessage } = parentProcess()
+onMessage((measurement) => {
+  measure(measurement as Measurement)
     .catch((error: unknown): Measured => ({ error: messageOf(error) }))
-    .then((answer) => process.send!(answer, () => process.disconnect()))
+    .then(send)
     .catch((error: unknown) => {
       throw error
     })

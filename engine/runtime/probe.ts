@@ -1,5 +1,5 @@
-import { fork } from 'node:child_process'
 import { UsageError } from '../errors.ts'
+import { launch } from '../processes/index.ts'
 import { graphicsName, mayHaveGraphics } from './adapter.ts'
 import type { DeviceName } from './device.ts'
 
@@ -46,25 +46,25 @@ export const judge = (answer: ProbeAnswer, graphics: string | undefined): Device
   return { ...state, usable: true, preferred: true, reason: '' }
 }
 
-/** Runs probeProcess.ts, from source as from the compiled folder; whatever becomes of it, this process goes on. */
+/** Asks probeProcess.ts; whatever becomes of it, this process goes on. */
 const ask = (): Promise<ProbeAnswer> =>
   new Promise((resolve) => {
-    const compiled = import.meta.url.endsWith('.js')
-    const entry = new URL(compiled ? './probeProcess.js' : './probeProcess.ts', import.meta.url)
-    const child = fork(entry, { execArgv: compiled ? [] : ['--import', 'tsx'], stdio: ['ignore', 'ignore', 'ignore', 'ipc'] })
     let answer: ProbeAnswer | undefined
+    const child = launch(new URL('./probeProcess', import.meta.url), {
+      onMessage: (message) => {
+        answer = message as ProbeAnswer
+        child.kill()
+      },
+      onEnd: (how) => {
+        clearTimeout(timer)
+        resolve(answer ?? { error: late ? `the driver did not answer within ${limitMilliseconds / 1000} s` : `the driver ended the process that tried it (${how})` })
+      },
+    })
     let late = false
     const timer = setTimeout(() => {
       late = true
-      child.kill('SIGKILL')
+      child.kill()
     }, limitMilliseconds)
-    const settle = (failed: string): void => {
-      clearTimeout(timer)
-      resolve(answer ?? { error: late ? `the driver did not answer within ${limitMilliseconds / 1000} s` : failed })
-    }
-    child.on('message', (message) => (answer = message as ProbeAnswer))
-    child.on('error', (error) => { settle(error.message) })
-    child.on('close', (code, killedBy) => { settle(`the driver ended the process that tried it (${killedBy ?? `exit code ${String(code)}`})`) })
   })
 
 let probed: Promise<DeviceState> | undefined

@@ -1,4 +1,5 @@
 import { messageOf } from '../errors.ts'
+import { parentProcess } from '../processes/index.ts'
 import { CounterRandom } from '../random.ts'
 import { add, gelu, graph, input, matmul, variable } from '../ir/index.ts'
 import { softwareDriver } from './adapter.ts'
@@ -48,7 +49,7 @@ const answer = async (): Promise<ProbeAnswer> => {
 
 answer()
   .catch((error: unknown): ProbeAnswer => ({ error: messageOf(error) }))
-  .then((result) => process.send!(result, () => process.exit(0)))
+  .then((result) => parentProcess().send(result))
   .catch((error: unknown) => {
     throw error
   })

@@ -1,6 +1,6 @@
-import { fork, type ChildProcess } from 'node:child_process'
 import type { JobEvent, OnEvent } from '../contract/index.ts'
 import { EngineEndedError, InterruptedError } from '../errors.ts'
+import { launch, type Child } from '../processes/index.ts'
 import type { EngineJob, JobResult, JobSettings } from './engineJobs.ts'
 
 export type ToEngine = { readonly ask: number; readonly job: EngineJob; readonly settings: unknown } | { readonly stop: number }
@@ -25,7 +25,7 @@ export class EngineJobError extends Error {
 
 /** A process that computes, started when it is first needed and again after it ended. */
 export class EngineLink {
-  #child: ChildProcess | undefined
+  #child: Child | undefined
   #next = 0
   readonly #pending = new Map<number, Pending>()
 
@@ -39,7 +39,7 @@ export class EngineLink {
     if (signal?.aborted === true) throw new InterruptedError(`stopped before ${job} began`)
     const child = this.#open()
     const ask = this.#next++
-    const stop = (): void => void child.send({ stop: ask } satisfies ToEngine)
+    const stop = (): void => { child.send({ stop: ask } satisfies ToEngine) }
     signal?.addEventListener('abort', stop, { once: true })
     try {
       return await new Promise<JobResult<J>>((resolve, reject) => {
@@ -53,22 +53,21 @@ export class EngineLink {
   }
 
   close(): void {
-    this.#child?.kill('SIGKILL')
+    this.#child?.kill()
   }
 
-  #open(): ChildProcess {
+  #open(): Child {
     if (this.#child !== undefined) return this.#child
-    const compiled = import.meta.url.endsWith('.js')
-    const entry = new URL(compiled ? './engineProcess.js' : './engineProcess.ts', import.meta.url)
-    const child = fork(entry, { execArgv: compiled ? [] : ['--import', 'tsx'], stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
-    child.on('message', (message) => this.#hear(message as FromEngine))
-    child.once('exit', (code, signal) => {
-      if (this.#child === child) this.#child = undefined
-      const error = new EngineEndedError(`the engine's process ended with ${signal ?? `exit code ${String(code)}`}; what it had written stands`)
-      for (const { reject } of this.#pending.values()) reject(error)
-      this.#pending.clear()
+    const child = launch(new URL('./engineProcess', import.meta.url), {
+      heard: true,
+      onMessage: (message) => this.#hear(message as FromEngine),
+      onEnd: (how) => {
+        if (this.#child === child) this.#child = undefined
+        const error = new EngineEndedError(`the engine's process ended with ${how}; what it had written stands`)
+        for (const { reject } of this.#pending.values()) reject(error)
+        this.#pending.clear()
+      },
     })
-    child.on('error', () => undefined)
     this.#child = child
     return child
   }

@@ -1,14 +1,17 @@
 import { setPriority } from 'node:os'
 import type { JobContext } from '../jobs/index.ts'
 import { messageOf } from '../errors.ts'
+import { parentProcess } from '../processes/index.ts'
 import { engineJobs } from './engineJobs.ts'
 import type { FromEngine, ToEngine } from './engineLink.ts'
 
 /** The process that computes. Its host starts it, asks for jobs, and goes on without it when it ends. */
-const tell = (message: FromEngine): void => void process.send?.(message)
+const { send, onMessage } = parentProcess()
+const tell: (message: FromEngine) => void = send
 const running = new Map<number, AbortController>()
 
-process.on('message', (message: ToEngine) => {
+onMessage((received) => {
+  const message = received as ToEngine
   if ('stop' in message) {
     running.get(message.stop)?.abort()
     return
@@ -27,7 +30,5 @@ process.on('message', (message: ToEngine) => {
     })
 })
 
-// Without its host nobody would see what it computes.
-process.on('disconnect', () => process.exit())
 // A window stays quick while the engine computes.
 setPriority(10)
