@@ -1,5 +1,5 @@
 // Each folder of the engine imports only those before it in this list (docs/architecture.md).
-const order = ['contract', 'errors.ts', 'processes', 'recipes', 'ir', 'autodiff', 'onnx', 'nn', 'runtime', 'checkpoint', 'models', 'audio', 'synthesis', 'datasets', 'evaluate', 'distill', 'report', 'jobs', 'workbench', 'serve', 'cli']
+const order = ['contract', 'errors.ts', 'page', 'processes', 'recipes', 'ir', 'autodiff', 'onnx', 'nn', 'runtime', 'checkpoint', 'models', 'audio', 'synthesis', 'datasets', 'evaluate', 'distill', 'report', 'jobs', 'workbench', 'serve', 'cli']
 const place = (name) => (name.endsWith('.ts') ? `^engine/${name.replace('.', '\\.')}$` : `^engine/${name}/`)
 
 module.exports = {

@@ -6,10 +6,9 @@ import { WebSocketServer, type WebSocket } from 'ws'
 import { toHostSchema, type FromHost } from '../contract/index.ts'
 import { messageOf, UsageError } from '../errors.ts'
 import { packageRoot } from '../jobs/bundled.ts'
-import { openWorkbench, type Workbench } from '../workbench/index.ts'
+import { contentPolicy, newNonce, readStaticFiles, withNonce, type StaticFile } from '../page/index.ts'
+import { answered, openWorkbench, type Workbench } from '../workbench/index.ts'
 import { Gate } from './gate.ts'
-import { contentPolicy, newNonce, withNonce } from './policy.ts'
-import { readStaticFiles, type StaticFile } from './staticFiles.ts'
 
 export interface ServeSettings {
   /** The library's folder. */
@@ -121,9 +120,8 @@ const converse = (socket: WebSocket, workbench: Workbench): void => {
       return
     }
     const { ask, request, args } = message
-    workbench.ask(request, args).then(
-      (result) => say({ answer: ask, result }),
-      (error: unknown) => say({ answer: ask, error: { name: error instanceof Error ? error.name : 'Error', message: messageOf(error) } }),
-    )
+    answered(ask, workbench.ask(request, args)).then(say, (error: unknown) => {
+      throw error
+    })
   })
 }

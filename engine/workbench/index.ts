@@ -5,7 +5,7 @@
 import { createRequire } from 'node:module'
 import { availableParallelism } from 'node:os'
 import { basename, dirname, resolve } from 'node:path'
-import { appRequests, type AppEvent, type AppHandlers, type AppRequest, type DataEntry, type ParsedArguments } from '../contract/index.ts'
+import { appRequests, type AppEvent, type AppHandlers, type AppRequest, type DataEntry, type FromHost, type ParsedArguments } from '../contract/index.ts'
 import { messageOf, UsageError } from '../errors.ts'
 import { packageRoot } from '../jobs/bundled.ts'
 import { Comparisons } from './comparisons.ts'
@@ -31,6 +31,13 @@ export interface Workbench {
   readonly enginePids: () => { readonly runs: number | undefined; readonly desk: number | undefined }
   readonly close: () => Promise<void>
 }
+
+/** What a transport says of a request, whether it went well or not. */
+export const answered = (ask: number, result: Promise<unknown>): Promise<FromHost> =>
+  result.then(
+    (value) => ({ answer: ask, result: value }),
+    (error: unknown) => ({ answer: ask, error: { name: error instanceof Error ? error.name : 'Error', message: messageOf(error) } }),
+  )
 
 /** Arguments of a request; UsageError says which one holds what. */
 const parse = <R extends AppRequest>(request: R, args: unknown): ParsedArguments<R> => {
