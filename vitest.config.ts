@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 
 const shared = { testTimeout: 60_000 }
@@ -8,6 +9,8 @@ export default defineConfig({
     maxWorkers: 2,
     projects: [
       {
+        // Electron's binary is not there, and importing its package would fetch it.
+        resolve: { alias: { electron: fileURLToPath(new URL('electron/testing/electron.ts', import.meta.url)) } },
         test: {
           ...shared,
           name: 'engine',

@@ -1,6 +1,16 @@
-import type { AppAnswers, AppArguments, AppEvent, AppRequest, FromHost } from '../engine/contract/index.ts'
+import type { AppAnswers, AppArguments, AppEvent, AppRequest, DesktopBridge, FromHost, ToHost } from '../engine/contract/index.ts'
 
-/** The way to the engine: requests that are answered, events that come unasked, over one socket that is opened again when it closes. */
+declare global {
+  interface Window {
+    /** There in the desktop app. */
+    readonly desktop?: DesktopBridge
+  }
+}
+
+/** What only the desktop can do; undefined in a browser. */
+export const desktop = window.desktop
+
+/** The way to the engine: requests that are answered, events that come unasked, through the desktop or over one socket that is opened again when it closes. */
 interface Waiting {
   readonly resolve: (result: never) => void
   readonly reject: (error: Error) => void
@@ -45,15 +55,24 @@ const hear = (message: FromHost): void => {
   else asker?.resolve(message.result as never)
 }
 
+const send = async (message: ToHost): Promise<void> => {
+  if (desktop === undefined) (await connect()).send(JSON.stringify(message))
+  else hear(await desktop.ask(message))
+}
+
+desktop?.onMessage(hear)
+desktop?.onConnection((connected) => stateWatchers.forEach((watcher) => watcher(connected)))
+
 /** Asks the engine; rejects with what it threw. */
-export const ask = async <R extends AppRequest>(request: R, args: AppArguments<R>): Promise<AppAnswers[R]> => {
-  const opened = await connect()
-  return new Promise((resolve, reject) => {
+export const ask = <R extends AppRequest>(request: R, args: AppArguments<R>): Promise<AppAnswers[R]> =>
+  new Promise((resolve, reject) => {
     const id = next++
     waiting.set(id, { resolve, reject })
-    opened.send(JSON.stringify({ ask: id, request, args }))
+    send({ ask: id, request, args }).catch((error: unknown) => {
+      waiting.delete(id)
+      reject(error instanceof Error ? error : new Error(String(error)))
+    })
   })
-}
 
 export const onEngineEvent = (watcher: (event: AppEvent) => void): (() => void) => {
   watchers.add(watcher)

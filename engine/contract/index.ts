@@ -2,6 +2,8 @@
 export * from './app.ts'
 export * from './comparison.ts'
 export { conversionSchema, preferencesSchema, type Conversion, type ConversionInput, type Preferences } from './conversion.ts'
+export { channels } from './channels.ts'
+export * from './desktop.ts'
 export * from './events.ts'
 export * from './library.ts'
 export { upSchema, type Down, type Up } from './processes.ts'
