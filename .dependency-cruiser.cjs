@@ -10,6 +10,13 @@ module.exports = {
       from: { path: place(name), pathNot: '\\.test\\.ts$|/testing/' },
       to: { path: order.slice(i + 1).map(place).join('|') },
     })),
+    {
+      name: 'main-and-preload-import-only-the-contract-and-what-has-no-native-part',
+      severity: 'error',
+      from: { path: '^electron/(main|preload)/', pathNot: '\\.test\\.ts$' },
+      to: { path: '^engine/', pathNot: '^engine/(contract|page)/|^engine/errors\\.ts$|^engine/checkpoint/atomic\\.ts$' },
+    },
+    { name: 'only-the-desktop-imports-electron', severity: 'error', from: { pathNot: '^electron/' }, to: { path: '^electron/|node_modules/electron/', pathNot: '^electron/binary\\.ts$' } },
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
     {
       name: 'only-the-runtime-imports-onnxruntime',

@@ -1,17 +1,15 @@
-import { execFileSync } from 'node:child_process'
 import { cp, mkdtemp, readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Browser, Page } from 'playwright-core'
+import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, onTestFailed, test } from 'vitest'
 import type { Comparison, Library } from '../engine/contract/index.ts'
 import { evaluate } from '../engine/jobs/index.ts'
 import { setTheme, violations } from './axe.ts'
-import { complaintsOf, openBrowser, startApp, type ServedApp } from './browser.ts'
+import { complaintsOf } from './browser.ts'
+import { openStudio, type Studio } from './studio.ts'
 
-/** The app as a user has it: `cald serve` with the real engine in a real browser. */
-let app: ServedApp
-let browser: Browser
+let studio: Studio
 let page: Page
 let store: string
 let complaints: string[]
@@ -19,22 +17,19 @@ const root = join(import.meta.dirname, '..')
 const minutes = 60_000
 
 beforeAll(async () => {
-  store = join(await mkdtemp(join(tmpdir(), 'cald-e2e-')), 'store')
-  browser = await openBrowser()
-  app = startApp(store)
-  page = await browser.newPage({ viewport: { width: 1280, height: 800 }, acceptDownloads: true })
+  studio = await openStudio(await mkdtemp(join(tmpdir(), 'cald-e2e-')), { width: 1280, height: 800 })
+  ;({ page, store } = studio)
   page.setDefaultTimeout(60_000)
   complaints = complaintsOf(page)
-  await page.goto(await app.address())
   await page.getByRole('button', { name: 'Run a first conversion' }).waitFor()
 }, 5 * minutes)
 afterAll(async () => {
-  await browser.close()
-  await app.close()
+  await studio.close()
 })
 
 const library = async (): Promise<Library> => JSON.parse(await readFile(join(store, 'library.json'), 'utf8')) as Library
 const figure = (name: string): Promise<string> => page.locator(`[data-figure="${name}"]`).innerText()
+const visit = (place: string): Promise<void> => page.evaluate(`void (location.hash = '/${place}')`)
 const percent = (fraction: number): string => `${(100 * fraction).toFixed(1)} %`
 const keepPicture = (name: string): void => onTestFailed(async () => {
     await page.screenshot({ path: join(root, 'coverage', 'e2e', `${name}.png`) })
@@ -80,7 +75,7 @@ test('the comparison goes out as CSV, as it stands on disk', async () => {
 test('the run shows what its files say', async () => {
   keepPicture('run')
   const { runs } = await library()
-  await page.goto(`${new URL(page.url()).origin}/#/runs/${runs[0]!.id}`)
+  await visit(`runs/${runs[0]!.id}`)
   await page.locator('.u-over').first().waitFor()
   const lines = (await readFile(join(runs[0]!.path, 'metrics.jsonl'), 'utf8')).trim().split('\n').map((line) => JSON.parse(line) as { kind: string; loss: number; wer: number })
   expect(await figure('loss')).toBe(lines.findLast(({ kind }) => kind === 'update')!.loss.toFixed(3))
@@ -93,13 +88,11 @@ test('a wrong folder says what was expected and leaves the library as it was; a 
   const folder = await mkdtemp(join(tmpdir(), 'cald-e2e-import-'))
   await cp(join(root, 'assets/models/digits'), join(folder, 'mine'), { recursive: true })
   await page.keyboard.press('2')
-  await page.getByRole('button', { name: 'Import a model …' }).click()
-  await page.getByLabel('Path').fill(folder)
-  await page.getByRole('button', { name: 'Import', exact: true }).click()
+  await studio.importPath('Import a model …', folder)
   await expect.poll(() => page.getByRole('alert').innerText()).toContain('expected model.safetensors')
   expect((await library()).models).toHaveLength(before)
-  await page.getByLabel('Path').fill(join(folder, 'mine'))
-  await page.getByLabel('Path').press('Enter')
+  await page.keyboard.press('Escape')
+  await studio.importPath('Import a model …', join(folder, 'mine'))
   await page.getByRole('heading', { name: 'mine', exact: true }).waitFor()
   await page.getByRole('button', { name: 'Remove' }).click()
   await page.getByRole('button', { name: 'Undo' }).click()
@@ -125,12 +118,10 @@ test('the imported model is converted, its engine killed on the way, and resumed
   await page.getByLabel('Name of the run').fill('Mine')
   await page.getByRole('button', { name: 'Start the conversion' }).click()
   await page.locator('.u-over').first().waitFor({ timeout: 2 * minutes })
-  const children = execFileSync('ps', ['-o', 'pid=,rss=', '--ppid', String(app.process.pid)]).toString().trim().split('\n').map((line) => line.trim().split(/\s+/).map(Number))
-  // Its run computes: it is the larger of the two processes.
-  process.kill(children.sort((a, b) => b[1]! - a[1]!)[0]![0]!, 'SIGKILL')
+  const told = await studio.killEngine()
   const resume = page.getByRole('button', { name: 'Resume' })
   await resume.waitFor({ timeout: 2 * minutes })
-  expect((await library()).runs.find(({ name }) => name === 'Mine')).toMatchObject({ state: 'interrupted', error: expect.stringContaining('SIGKILL') as string })
+  expect((await library()).runs.find(({ name }) => name === 'Mine')).toMatchObject({ state: 'interrupted', error: expect.stringContaining(told) as string })
   await resume.click()
   await page.getByRole('button', { name: 'Compare with the teacher' }).waitFor({ timeout: 4 * minutes })
   expect((await library()).runs.find(({ name }) => name === 'Mine')).toMatchObject({ state: 'done', update: 30 })
@@ -140,13 +131,12 @@ test('the imported model is converted, its engine killed on the way, and resumed
 
 test('axe finds nothing on any screen, in both themes', async () => {
   const { models, data, runs, comparisons } = await library()
-  const origin = new URL(page.url()).origin
   const screens = ['home', 'models', `models/${models[0]!.id}`, 'data', `data/${data[0]!.id}`, 'convert', 'runs', `runs/${runs[0]!.id}`, 'compare', `compare/${comparisons[0]!.id}`, 'settings']
   const found: string[] = []
   for (const theme of ['light', 'dark'] as const) {
     await setTheme(page, theme)
     for (const screen of screens) {
-      await page.goto(`${origin}/#/${screen}`)
+      await visit(screen)
       await page.locator('h1').first().waitFor()
       await page.waitForTimeout(300)
       found.push(...(await violations(page)).map((violation) => `${screen}, ${theme}: ${violation}`))

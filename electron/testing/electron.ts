@@ -19,9 +19,9 @@ class App extends EventEmitter {
   exit = (): void => undefined
   /** As Electron does: asks `before-quit`, which may prevent it, then says `will-quit`. */
   quit = (): void => {
-    let prevented = false
-    this.emit('before-quit', { preventDefault: () => (prevented = true) })
-    if (prevented) return
+    const asked = { prevented: false, preventDefault: () => void (asked.prevented = true) }
+    this.emit('before-quit', asked)
+    if (asked.prevented) return
     this.quits++
     this.emit('will-quit', {})
   }
