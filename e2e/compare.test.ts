@@ -183,6 +183,7 @@ test('a comparison is removed, and comes back', async () => {
   await press('button', /^Remove .* on speech/)
   await press('button', 'Undo')
   await page.getByRole('button', { name: /^Remove .* on speech/ }).waitFor()
-  expect((await library()).comparisons.map(({ removed }) => removed)).toEqual([false, false])
+  // What is shown is told before it is on disk.
+  await expect.poll(async () => (await library()).comparisons.map(({ removed }) => removed)).toEqual([false, false])
   expect(complaints).toEqual([])
 }, minutes)
