@@ -8,6 +8,7 @@ export { addDims, evaluateShape, floorDivDim, foldDim, formatShape, mulDims, sam
 export type { Bindings, Dim, DimArithmetic, Shape } from './dim.ts'
 export { bindShapes, graph, print, topologicalOrder, verify, type Graph } from './graph.ts'
 export { convLength, formatType } from './infer.ts'
+export { peakLiveBytes } from './liveness.ts'
 export type { AnyValue, Conv1d, DType, Op, OpParams, TensorType, Value } from './ops.ts'
 export { dense, evaluateReference, type Dense } from './reference.ts'
 export { substitute } from './substitute.ts'

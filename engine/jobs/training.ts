@@ -147,8 +147,13 @@ const openLike = async (path: string, { config }: OpenedModel): Promise<OpenedMo
   return model
 }
 
-/** Converts a transformer into a BiMamba2 student: attention layers are replaced, everything else kept and fine-tuned. */
-export const convert = async (settings: ConvertSettings, context: JobContext): Promise<TrainingSummary> => {
+/** A conversion with everything opened and checked, before it computes or writes anything. */
+export interface PlannedConversion {
+  readonly training: TrainingSettings
+  readonly request: Omit<TrainingRequest, 'device' | 'settings' | 'chosen' | 'out' | 'resume'>
+}
+
+export const planConversion = async (settings: ConvertSettings, context: Pick<JobContext, 'onEvent'>): Promise<PlannedConversion> => {
   const { onEvent } = context
   const teacher = await openReadyModel(settings.teacher, onEvent)
   if (settings.resume === false) await requireEmptyFolder(settings.out)
@@ -177,22 +182,12 @@ export const convert = async (settings: ConvertSettings, context: JobContext): P
     trainingDataSha256: inherited(data.sha256, teacher.model.config.cald, start.model.config.cald),
     ...(await licencesOf(teacher.model, start.model)),
   }
-  return run(
-    settings,
-    training,
-    {
-      student,
-      files: begun.files,
-      lineage,
-      guidance,
-      teacher: teacher.model,
-      source: begun.student,
-      waypoints: guidance.guidance === 'waypoint' ? await findWaypoints(settings, teacher.model) : [],
-      task,
-      audio: begun.audio,
-      train: data.train,
-      dev: data.dev,
-    },
-    context,
-  )
+  const waypoints = guidance.guidance === 'waypoint' ? await findWaypoints(settings, teacher.model) : []
+  return { training, request: { student, files: begun.files, lineage, guidance, teacher: teacher.model, source: begun.student, waypoints, task, audio: begun.audio, train: data.train, dev: data.dev } }
+}
+
+/** Converts a transformer into a BiMamba2 student: attention layers are replaced, everything else kept and fine-tuned. */
+export const convert = async (settings: ConvertSettings, context: JobContext): Promise<TrainingSummary> => {
+  const { training, request } = await planConversion(settings, context)
+  return run(settings, training, request, context)
 }

@@ -2,7 +2,7 @@ import { Option, type Command } from 'commander'
 import { chooseSettings, withRecipe, type RecipeFlags } from '../chosenSettings.ts'
 import { classificationHeadKinds, type ClassificationHeadKind } from '../../contract/index.ts'
 import { UsageError } from '../../errors.ts'
-import { convert, finetune, type TrainingSummary } from '../../jobs/index.ts'
+import { convert, estimate, finetune, type ConvertSettings, type Estimate, type TrainingSummary } from '../../jobs/index.ts'
 import { textOf, withConversion, withTraining, type ConvertFlags, type TrainingFlags } from '../options.ts'
 import { figuresInWords } from '../../report/index.ts'
 import { present } from '../present.ts'
@@ -12,6 +12,17 @@ const trainingInWords = ({ updates, best, last, seconds, parameters }: TrainingS
     `${updates} updates of ${parameters} parameters in ${(seconds / 60).toFixed(1)} min`,
     `best: ${best.path}, update ${best.update}, dev ${figuresInWords(best)}`,
     `last: ${last.path}, dev ${figuresInWords(last)}`,
+  ].join('\n')
+
+const gibibytes = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(2)} GiB`
+const duration = (seconds: number): string => (seconds < 120 ? `${seconds.toFixed(1)} s` : seconds < 7200 ? `${(seconds / 60).toFixed(1)} min` : `${(seconds / 3600).toFixed(1)} h`)
+
+const estimateInWords = ({ device, threads, updates, secondsPerUpdate, seconds, hostBytes, parts, deviceBytes, checkpointBytes }: Estimate): string =>
+  [
+    `${duration(seconds.total)} in all on ${device}${device === 'cpu' ? ` (${threads} threads)` : ''}: ${updates} updates of ${secondsPerUpdate.toPrecision(3)} s (${duration(seconds.updates)}), features ${duration(seconds.features)}, evaluations ${duration(seconds.evaluations)}, checkpoints ${duration(seconds.checkpoints)}`,
+    `peak memory ${gibibytes(hostBytes)}: weights ${gibibytes(parts.weights)}, gradients and moments ${gibibytes(parts.optimiser)}, features ${gibibytes(parts.features)}, activations ${gibibytes(parts.activations)}, programs ${gibibytes(parts.working)}, the process itself ${gibibytes(parts.process + parts.runtime)}`,
+    ...(deviceBytes === 0 ? [] : [`memory of the GPU ${gibibytes(deviceBytes)}`]),
+    `checkpoints on disk ${gibibytes(checkpointBytes)}`,
   ].join('\n')
 
 export const addTrainingCommands = (program: Command): void => {
@@ -28,26 +39,20 @@ export const addTrainingCommands = (program: Command): void => {
       await present(flags.json, (context) => finetune({ ...flags, start, resume: flags.resume ?? false, text: textOf(flags), training, chosen }, context), trainingInWords)
     })
 
-  withRecipe(withConversion(program.command('convert').description('convert a transformer into a bidirectional Mamba2 model'))).action(async (flags: ConvertFlags & RecipeFlags, command: Command) => {
+  const settingsOf = async (flags: ConvertFlags & RecipeFlags, command: Command): Promise<ConvertSettings> => {
     const { training, guidance, mixer, chosen } = await chooseSettings(command, flags, flags.guidance, true)
-    await present(
-      flags.json,
-      (context) =>
-        convert(
-          {
-            ...flags,
-            source: flags.source,
-            resume: flags.resume ?? false,
-            text: textOf(flags),
-            training,
-            guidance,
-            waypoints: flags.waypointModels,
-            mixer,
-            chosen,
-          },
-          context,
-        ),
-      trainingInWords,
-    )
+    return { ...flags, source: flags.source, resume: flags.resume ?? false, text: textOf(flags), training, guidance, waypoints: flags.waypointModels, mixer, chosen }
+  }
+
+  withRecipe(withConversion(program.command('convert').description('convert a transformer into a bidirectional Mamba2 model'))).action(async (flags: ConvertFlags & RecipeFlags, command: Command) => {
+    const settings = await settingsOf(flags, command)
+    await present(flags.json, (context) => convert(settings, context), trainingInWords)
+  })
+
+  const estimating = withRecipe(withConversion(program.command('estimate').description('time and memory that a conversion with the same flags would take, from a short rehearsal; nothing is kept')))
+  estimating.options.find(({ long }) => long === '--out')!.makeOptionMandatory(false)
+  estimating.action(async (flags: ConvertFlags & RecipeFlags, command: Command) => {
+    const settings = await settingsOf(flags, command)
+    await present(flags.json, (context) => estimate(settings, context), estimateInWords)
   })
 }
