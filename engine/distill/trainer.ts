@@ -333,7 +333,7 @@ class Trainer {
 
   async #measureTeacher(model: SpeechModel): Promise<Figures> {
     const shared = sameFrontend(this.#request.student, model)
-    const inference = shared ? this.#inferenceOf(model) : new Inference(this.#request.device, model, { from: 'audio' })
+    const inference = shared ? this.#inferenceOf(model) : new Inference(this.#request.device, model, { from: 'audio' }, { keepsMemory: false })
     const tally = await this.#measure(inference, shared ? undefined : (utterances) => this.#microBatches.audio(utterances))
     await inference.dispose()
     return tally.figures()
@@ -341,7 +341,7 @@ class Trainer {
 
   #inferenceOf(model: SpeechModel): Inference {
     const { device, settings } = this.#request
-    return new Inference(device, model, { from: settings.freezeFrontend ? 'features' : 'audio' })
+    return new Inference(device, model, { from: settings.freezeFrontend ? 'features' : 'audio' }, { keepsMemory: false })
   }
 
   /** Keeps a snapshot where one is due. */

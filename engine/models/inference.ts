@@ -1,7 +1,7 @@
 import { AudioError } from '../errors.ts'
 import { convLength, graph, input, mulDims, variable, type Dim, type Graph, type Value } from '../ir/index.ts'
 import { noDropout, Parameters, type Padding } from '../nn/index.ts'
-import { float32, type Device, type DeviceTensor, type Program } from '../runtime/index.ts'
+import { float32, type CompileOptions, type Device, type DeviceTensor, type Program } from '../runtime/index.ts'
 import { paddingTensors, validFramesTensor, type BatchFrames, type SpeechBatch } from './batch.ts'
 import { viewOf } from './layout.ts'
 import { stageScope, type SpeechModel } from './speechModel.ts'
@@ -75,10 +75,13 @@ export class Inference {
   readonly #model: SpeechModel
   readonly #device: Device
   readonly #options: Omit<InferenceOptions, 'padded'>
+  readonly #keepsMemory: boolean
   readonly #programs = new Map<boolean, Promise<Program>>()
 
-  constructor(device: Device, model: SpeechModel, options: Omit<InferenceOptions, 'padded'> = { from: 'audio' }) {
+  /** `keepsMemory`: as programs are compiled; false beside the programs of a training. */
+  constructor(device: Device, model: SpeechModel, options: Omit<InferenceOptions, 'padded'> = { from: 'audio' }, { keepsMemory = true }: CompileOptions = {}) {
     this.#device = device
+    this.#keepsMemory = keepsMemory
     this.#model = model
     this.#options = options
   }
@@ -111,7 +114,7 @@ export class Inference {
   #program(padded: boolean): Promise<Program> {
     const known = this.#programs.get(padded)
     if (known !== undefined) return known
-    const compiled = this.#device.compile(inferenceGraph(this.#model.config, { ...this.#options, padded }))
+    const compiled = this.#device.compile(inferenceGraph(this.#model.config, { ...this.#options, padded }), { keepsMemory: this.#keepsMemory })
     this.#programs.set(padded, compiled)
     return compiled
   }

@@ -36,6 +36,11 @@ export interface Program {
   dispose(): Promise<void>
 }
 
+export interface CompileOptions {
+  /** Whether the program keeps the memory of its results for its next run: faster where it runs alone, wasteful where many programs alternate. */
+  readonly keepsMemory?: boolean
+}
+
 /** Where graphs run. One test suite (device.test.ts) holds every implementation to this. */
 export interface Device {
   readonly name: DeviceName
@@ -45,7 +50,7 @@ export interface Device {
   upload(tensor: HostTensor): Promise<DeviceTensor>
   /** Brings a tensor back; on the CPU without a copy. */
   read(tensor: DeviceTensor): Promise<HostTensor>
-  compile(graph: Graph): Promise<Program>
+  compile(graph: Graph, options?: CompileOptions): Promise<Program>
   /** Disposes of every program; tensors that are still held stay their owners'. */
   dispose(): Promise<void>
 }

@@ -3,7 +3,7 @@ import { messageOf, OutOfMemoryError, RuntimeError } from '../errors.ts'
 import { bindShapes, evaluateShape, type DType, type Graph } from '../ir/index.ts'
 import { cpuRules, encodeModel, lower } from '../onnx/index.ts'
 import { forCpu } from './cpuRewrites.ts'
-import type { Device, DeviceTensor, HostTensor, OutputMemory, Program, TensorData } from './device.ts'
+import type { CompileOptions, Device, DeviceTensor, HostTensor, OutputMemory, Program, TensorData } from './device.ts'
 import { serialQueue, type Enqueue } from './serialQueue.ts'
 
 /** A tensor of ONNX Runtime that lives in this process's memory. */
@@ -105,7 +105,7 @@ class CpuDevice implements Device {
     return Promise.resolve({ dtype: tensor.dtype, shape: tensor.shape, data: tensor.native.data as TensorData })
   }
 
-  async compile(graph: Graph): Promise<Program> {
+  async compile(graph: Graph, { keepsMemory = false }: CompileOptions = {}): Promise<Program> {
     try {
       const session = await ort.InferenceSession.create(encodeModel(lower(forCpu(graph), { rules: cpuRules })), {
         executionProviders: ['cpu'],
@@ -114,7 +114,7 @@ class CpuDevice implements Device {
         graphOptimizationLevel: 'all',
         logSeverityLevel: 3,
         // Every program's arena would hold its own peak, and more, for as long as it lives: docs/decisions/0110.
-        enableCpuMemArena: false,
+        enableCpuMemArena: keepsMemory,
         enableMemPattern: false,
         ...(this.#profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: `${this.#profile}${graph.name.replaceAll(' ', '-')}` }),
         // Sessions alternate: a pool that spins after its run takes the next one's cores.
