@@ -14,6 +14,7 @@ import {
   expand,
   joinHeads,
   linearAttention,
+  maskedScore,
   matmul,
   meanLast,
   mul,
@@ -185,16 +186,18 @@ export const gradientRules: { readonly [O in Op]: GradientRule<O> } = {
     return [reverse(causalConv(reverse(g, 1), weight!), 1), concat(taps, 1)]
   },
   /** Unfused: softmax's weights are made again, as a recomputed stage makes everything again. */
-  attention: ({ inputs, params: { heads } }, g) => {
-    const [q, k, v] = inputs.map((x) => splitHeads(x, heads)) as [Value, Value, Value]
+  attention: ({ inputs: [qs, ks, vs, valid], params: { heads } }, g) => {
+    const [q, k, v] = [qs!, ks!, vs!].map((x) => splitHeads(x, heads)) as [Value, Value, Value]
     const scale = scalar(1 / Math.sqrt(q.type.shape[3] as number))
     const scaled = mul(q, scale)
-    const weights = softmax(matmul(scaled, k, { transposeB: true }))
+    const scores = matmul(scaled, k, { transposeB: true })
+    const [batch, time] = qs!.type.shape
+    const weights = softmax(valid === undefined ? scores : select(reshape(valid, [batch!, 1, 1, time!]), scores, scalar(maskedScore)))
     const dy = splitHeads(g, heads)
     const dWeights = matmul(dy, v, { transposeB: true })
     const dScores = mul(weights, sub(dWeights, sum(mul(weights, dWeights), [3])))
     const [dq, dk, dv] = [mul(matmul(dScores, k), scale), matmul(dScores, scaled, { transposeA: true }), matmul(weights, dy, { transposeA: true })]
-    return [joinHeads(dq), joinHeads(dk), joinHeads(dv)]
+    return [joinHeads(dq), joinHeads(dk), joinHeads(dv), ...(valid === undefined ? [] : [undefined])]
   },
   /**
    * The recurrence is its own gradient, run three times (design, section 3): backwards in time for k and v, with the decays shifted

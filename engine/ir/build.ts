@@ -55,7 +55,8 @@ export const conv1d = (x: Value, weight: Value, { stride = 1, padBefore = 0, pad
 export const conv1dInputGradient = (gradient: Value, weight: Value, params: OpParams['conv1dInputGradient']): Value => node('conv1dInputGradient', [gradient, weight], params)
 export const conv1dWeightGradient = (x: Value, gradient: Value, params: OpParams['conv1dWeightGradient']): Value => node('conv1dWeightGradient', [x, gradient], params)
 export const causalConv = (x: Value, weight: Value): Value => node('causalConv', [x, weight], none)
-export const attention = (q: Value, k: Value, v: Value, params: OpParams['attention']): Value => node('attention', [q, k, v], params)
+export const attention = (q: Value, k: Value, v: Value, params: OpParams['attention'], valid?: Value): Value =>
+  node('attention', valid === undefined ? [q, k, v] : [q, k, v, valid], params)
 export const linearAttention = (q: Value, k: Value, v: Value, g: Value, params: OpParams['linearAttention']): Value => node('linearAttention', [q, k, v, g], params)
 
 // Compositions that several layers and rules share.

@@ -183,10 +183,10 @@ export const inferenceRules: { readonly [O in Op]: InferenceRule<O> } = {
     return float(x!)
   },
   attention: ({ heads }, inputs) => {
-    take('attention', inputs, 3)
-    const [q, k, v] = inputs.map((type) => type.shape)
-    const fits = q!.length === 3 && (q![2] as number) % heads === 0 && sameShape(q!, k!) && sameShape(q!, v!)
-    if (!fits) fail('attention', `q, k, v: [batch, time, ${heads}·N]`, inputs)
+    take('attention', inputs, inputs.length === 4 ? 4 : 3, ['float32', 'float32', 'float32', 'bool'])
+    const [q, k, v, valid] = inputs.map((type) => type.shape)
+    const fits = q!.length === 3 && (q![2] as number) % heads === 0 && sameShape(q!, k!) && sameShape(q!, v!) && (valid === undefined || sameShape(valid, q!.slice(0, 2)))
+    if (!fits) fail('attention', `q, k, v: [batch, time, ${heads}·N] and maybe valid: [batch, time]`, inputs)
     return float(q!)
   },
   linearAttention: ({ heads, groups }, inputs) => {

@@ -62,7 +62,10 @@ export interface OpParams {
   /** (x: [batch, time, channels], weight: [channels, kernel]): depthwise, y[t] = Σ_j weight[j]·x[t − (kernel−1) + j]. */
   causalConv: None
 
-  /** (q, k, v: [batch, time, heads·N]) → same: softmax(q kᵀ / √N) v in each head, every step seeing every step. */
+  /**
+   * (q, k, v: [batch, time, heads·N], optionally valid: bool [batch, time]) → q's shape: softmax(q kᵀ / √N) v in each head, every step seeing every step, or
+   * every valid one.
+   */
   attention: { heads: number }
 
   /**
@@ -80,6 +83,9 @@ export interface Conv1d {
   padAfter: number
   groups: number
 }
+
+/** What steps that are not valid score in attention: their weight underflows to zero, without the NaN of −∞ in a row of padding alone. */
+export const maskedScore = -1e9
 
 export type Op = keyof OpParams
 export type DType = 'float32' | 'int32' | 'bool'

@@ -1,6 +1,6 @@
 import { evaluateDim, evaluateShape, type Bindings } from './dim.ts'
 import { bindShapes, type Graph } from './graph.ts'
-import type { Op, Value } from './ops.ts'
+import { maskedScore, type Op, type Value } from './ops.ts'
 
 /** A dense row-major tensor in float64; what the reference evaluator computes with. */
 export interface Dense {
@@ -182,12 +182,13 @@ export const evaluations: { readonly [O in Op]: Evaluation<O> } = {
     const kernel = weight!.shape[1]!
     return generate(x!.shape, ([b, t, c]) => total(kernel, (j) => (t! - (kernel - 1) + j < 0 ? 0 : at(weight!, [c!, j]) * at(x!, [b!, t! - (kernel - 1) + j, c!]))))
   },
-  attention: ({ heads }, [q, k, v]) => {
+  attention: ({ heads }, [q, k, v, valid]) => {
     const [, time, width] = q!.shape as [number, number, number]
     const size = width / heads
     return generate(q!.shape, ([b, t, channel]) => {
       const head = Math.floor(channel! / size) * size
-      const scores = range(time).map((u) => total(size, (n) => at(q!, [b!, t!, head + n]) * at(k!, [b!, u, head + n])) / Math.sqrt(size))
+      const score = (u: number): number => total(size, (n) => at(q!, [b!, t!, head + n]) * at(k!, [b!, u, head + n])) / Math.sqrt(size)
+      const scores = range(time).map((u) => (valid === undefined || at(valid, [b!, u]) !== 0 ? score(u) : maskedScore))
       const top = Math.max(...scores)
       const weights = scores.map((score) => Math.exp(score - top))
       return total(time, (u) => weights[u]! * at(v!, [b!, u, channel!])) / total(time, (u) => weights[u]!)

@@ -12,9 +12,6 @@ export interface Padding {
   readonly reversal: Value
 }
 
-/** Padded frames score so low that their weight underflows to zero, without the NaN of −∞ in a row of padding alone. */
-const maskedScore = -1e9
-
 interface AttentionOptions {
   readonly heads: number
   readonly padding: Padding | undefined
@@ -31,16 +28,16 @@ export const selfAttention = (p: Parameters, x: Value, options: AttentionOptions
   const k = project('k_proj', x)
   const v = project('v_proj', x)
   const q = project('q_proj', x)
-  const plain = padding === undefined && (dropout === noDropout || dropoutProbability === 0)
-  return project('out_proj', plain ? ir.attention(q, k, v, { heads }) : maskedAttention(q, k, v, options))
+  const plain = dropout === noDropout || dropoutProbability === 0
+  return project('out_proj', plain ? ir.attention(q, k, v, { heads }, padding?.valid) : attentionWithDropout(q, k, v, options))
 }
 
-/** Attention whose weights a padding mask and dropout reach into. */
-const maskedAttention = (q: Value, k: Value, v: Value, { heads, padding, dropout, dropoutProbability }: AttentionOptions): Value => {
+/** Attention whose weights dropout reaches into. */
+const attentionWithDropout = (q: Value, k: Value, v: Value, { heads, padding, dropout, dropoutProbability }: AttentionOptions): Value => {
   const [batch, time, width] = q.type.shape as [ir.Dim, ir.Dim, number]
   const scaled = ir.mul(q, ir.scalar(1 / Math.sqrt(width / heads)))
   const scores = ir.matmul(ir.splitHeads(scaled, heads), ir.splitHeads(k, heads), { transposeB: true })
-  const masked = padding === undefined ? scores : ir.select(ir.reshape(padding.valid, [batch, 1, 1, time]), scores, ir.scalar(maskedScore))
+  const masked = padding === undefined ? scores : ir.select(ir.reshape(padding.valid, [batch, 1, 1, time]), scores, ir.scalar(ir.maskedScore))
   const probabilities = dropout.apply('attentionProbabilities', ir.softmax(masked), dropoutProbability)
   return ir.joinHeads(ir.matmul(probabilities, ir.splitHeads(v, heads)))
 }

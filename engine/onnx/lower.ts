@@ -1,4 +1,5 @@
 import { addDims, convLength, evaluateShape, mulDims, subDims, variableName, type Graph, type Op, type Shape, type Value } from '../ir/index.ts'
+import { plainAttention, tiledAttention } from './attention.ts'
 import { convAttributes, convolvedWeightGradient, flipWeight, unfoldedWeightGradient } from './convolution.ts'
 import { Emitter, type LengthInput } from './emitter.ts'
 import type { OnnxModel, OnnxValueInfo } from './model.ts'
@@ -99,8 +100,8 @@ const loweringRules: LoweringRules = {
     const perChannel = emitter.emit('Reshape', [weight!, emitter.int64s(channels!, 1, kernel!)])
     return emitter.emit('CausalConvWithState', [x!, perChannel], { channels_last: { int: 1 }, activation: { string: 'none' } }, { ...contrib, outputs: 2 })
   },
-  // Tiled over the keys, so that no [time, time] matrix ever stands in memory.
-  attention: (emitter, { params }, inputs) => emitter.emit('MultiHeadAttention', inputs, { num_heads: { int: params.heads } }, contrib),
+  // Other runtimes may have no tiled kernel for heads of odd sizes, as a mask makes them.
+  attention: (emitter, value, inputs, precision) => (inputs.length === 4 ? plainAttention : tiledAttention)(emitter, value, inputs, precision),
   linearAttention: (emitter, { params }, [q, k, v, g]) =>
     emitter.emit(
       'LinearAttention',

@@ -1,4 +1,5 @@
 import { addDims, convLength, mulDims, type Conv1d } from '../ir/index.ts'
+import { plainAttention } from './attention.ts'
 import { convAttributes, convolvedWeightGradient, flipWeight, unfoldedWeightGradient } from './convolution.ts'
 import type { Emitter } from './emitter.ts'
 import type { LoweringRules } from './lower.ts'
@@ -20,17 +21,7 @@ const convolve = (emitter: Emitter, x: string, weight: string, [out, perGroup, k
 export const webgpuRules: Partial<LoweringRules> = {
   conv1d: (emitter, { params, inputs: [, weightValue] }, [x, weight]) => convolve(emitter, x!, weight!, weightValue!.type.shape as [number, number, number], params),
   // MultiHeadAttention is wrong there by up to 6e-2 from 32 steps on; plain products stand a [time, time] matrix in memory instead.
-  attention: (emitter, { params, type, inputs: values }, [q, k, v], precision) => {
-    const { heads } = params
-    const [batch, time, width] = type.shape
-    const channels = (width as number) / heads
-    const split = [batch!, time!, heads, channels]
-    const perHead = (x: string, value: number, permutation: readonly number[]): string => emitter.transpose(emitter.reshape(x, values[value]!.type.shape, split), permutation)
-    const scale = emitter.constant(precision, [1 / Math.sqrt(channels)], [])
-    const scores = emitter.emit('MatMul', [emitter.emit('Mul', [perHead(q!, 0, [0, 2, 1, 3]), scale]), perHead(k!, 1, [0, 2, 3, 1])])
-    const mixed = emitter.emit('MatMul', [emitter.emit('Softmax', [scores], { axis: { int: -1 } }), perHead(v!, 2, [0, 2, 1, 3])])
-    return emitter.reshape(emitter.transpose(mixed, [0, 2, 1, 3]), split, type.shape)
-  },
+  attention: plainAttention,
   // As a convolution its channels would be the utterances, of which there may be threes.
   conv1dWeightGradient: (emitter, value, [x, gradient]) => {
     const [xShape, gradientShape] = [value.inputs[0]!.type.shape, value.inputs[1]!.type.shape]

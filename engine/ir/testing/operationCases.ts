@@ -175,11 +175,23 @@ export const operationCases: { readonly [O in Op]: readonly OperationCase[] } = 
   conv1dInputGradient: convGradients('x'),
   conv1dWeightGradient: convGradients('weight'),
   causalConv: [two('kernel 4', [batch, time, 3], [3, 4], ir.causalConv)],
-  attention: [1, 2, 3].map((heads) => ({
+  attention: [
+    ...[1, 2, 3].map((heads) => ({
     title: `of ${heads} heads`,
     inputs: { q: { shape: [batch, time, 6], element: wide }, k: { shape: [batch, time, 6] }, v: { shape: [batch, time, 6] } },
-    build: ({ q, k, v }) => ir.attention(q!, k!, v!, { heads }),
+    build: ({ q, k, v }: Readonly<Record<string, Value>>) => ir.attention(q!, k!, v!, { heads }),
   })),
+    {
+      title: 'to valid steps alone',
+      inputs: {
+        q: { shape: [batch, time, 6], element: wide },
+        k: { shape: [batch, time, 6] },
+        v: { shape: [batch, time, 6] },
+        valid: { shape: [batch, time], dtype: 'bool', element: (_: number, index: number) => Number(index < 9 || index < 14) },
+      },
+      build: ({ q, k, v, valid }: Readonly<Record<string, Value>>) => ir.attention(q!, k!, v!, { heads: 2 }, valid),
+    },
+  ],
   linearAttention: [attention(2, 1), attention(2, 2), attention(4, 2), attention(1, 1)],
 }
 
