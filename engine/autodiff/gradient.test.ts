@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { evaluateReference, graph, input, add, mul, variable, type Dense, type Graph, type Op } from '../ir/index.ts'
+import { add, concat, evaluateReference, exp, graph, input, mul, slice, square, topologicalOrder, variable, type Dense, type Graph, type Op, type Value } from '../ir/index.ts'
 import { instantiate, operationCases, randomSequence } from '../ir/testing/operationCases.ts'
 import { gradients } from './index.ts'
 
@@ -63,6 +63,23 @@ describe('gradients', () => {
     const squared = mul(x, x)
     const { error, at } = worstGradientError(graph('paths', { y: add(mul(squared, squared), squared) }), { x: { shape: [3], data: Float64Array.of(0.5, -1, 2) } })
     expect(error, at).toBeLessThan(1e-7)
+  })
+
+  it('lays the gradients of slices end to end where they are the whole value, and adds them where they are not', () => {
+    const rows = input('x', [variable('n'), 6])
+    const part = (start: number, end: number): Value => slice(rows, 1, start, end)
+    const check = (built: Value): Set<Op> => {
+      const x = { shape: [2, 6], data: Float64Array.from({ length: 12 }, (_, i) => Math.sin(i)) }
+      const { error, at } = worstGradientError(graph('slices', { y: built }), { x })
+      expect(error, at).toBeLessThan(1e-7)
+      const [dx] = gradients([{ value: built, gradient: built }], [rows])
+      return new Set(topologicalOrder([dx!]).map(({ op }) => op))
+    }
+    const whole = check(concat([square(part(4, 6)), exp(part(0, 1)), square(part(1, 4))], 1))
+    expect([whole.has('concat'), whole.has('pad')]).toEqual([true, false])
+    expect(check(concat([square(part(4, 6)), exp(part(0, 1))], 1)).has('pad')).toBe(true)
+    expect(check(concat([square(part(0, 4)), exp(part(3, 6))], 1)).has('pad')).toBe(true)
+    expect(check(add(square(part(0, 3)), exp(part(0, 3)))).has('pad')).toBe(true)
   })
 
   it('refuses a value that nothing connects to the seeds', () => {
