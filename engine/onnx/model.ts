@@ -34,6 +34,8 @@ export interface OnnxValueInfo {
   readonly type: OnnxType
   /** A number, or the name of a length that is known when the model runs. */
   readonly shape: readonly (number | string)[]
+  /** Whether it is a sequence of such tensors. */
+  readonly isSequence?: boolean
 }
 
 /** TensorProto.DataType. */
@@ -69,13 +71,16 @@ const writeTensor = (writer: ProtobufWriter, tensor: OnnxTensor): void => {
   writer.int(2, elementTypes[tensor.type]).string(8, tensor.name).bytes(9, tensor.data)
 }
 
-const writeValueInfo = (writer: ProtobufWriter, { name, type, shape }: OnnxValueInfo): void => {
-  writer.string(1, name).message(2, (typeProto) =>
-    typeProto.message(1, (tensorType) =>
-      tensorType.int(1, elementTypes[type]).message(2, (shapeProto) => {
-        for (const dim of shape) shapeProto.message(1, (dimProto) => (typeof dim === 'number' ? dimProto.int(1, dim) : dimProto.string(2, dim)))
-      }),
-    ),
+const writeTensorType = (writer: ProtobufWriter, { type, shape }: OnnxValueInfo): ProtobufWriter =>
+  writer.message(1, (tensorType) =>
+    tensorType.int(1, elementTypes[type]).message(2, (shapeProto) => {
+      for (const dim of shape) shapeProto.message(1, (dimProto) => (typeof dim === 'number' ? dimProto.int(1, dim) : dimProto.string(2, dim)))
+    }),
+  )
+
+const writeValueInfo = (writer: ProtobufWriter, info: OnnxValueInfo): void => {
+  writer.string(1, info.name).message(2, (typeProto) =>
+    info.isSequence === true ? typeProto.message(4, (sequence) => sequence.message(1, (element) => writeTensorType(element, info))) : writeTensorType(typeProto, info),
   )
 }
 

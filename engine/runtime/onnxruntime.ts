@@ -1,9 +1,10 @@
 import * as ort from 'onnxruntime-node'
 import { messageOf, OutOfMemoryError, RuntimeError } from '../errors.ts'
 import { bindShapes, evaluateShape, type DType, type Graph } from '../ir/index.ts'
-import { cpuRules, encodeModel, lower } from '../onnx/index.ts'
+import { cpuRules, encodeModel, lower, type OnnxModel } from '../onnx/index.ts'
 import { forCpu } from './cpuRewrites.ts'
 import type { CompileOptions, Device, DeviceTensor, HostTensor, OutputMemory, Program, TensorData } from './device.ts'
+import { MemoryPool } from './memoryPool.ts'
 import { serialQueue, type Enqueue } from './serialQueue.ts'
 
 /** A tensor of ONNX Runtime that lives in this process's memory. */
@@ -12,27 +13,55 @@ class CpuTensor implements DeviceTensor {
   readonly shape: readonly number[]
   readonly dtype: DType
   readonly native: ort.Tensor
+  /** Where its memory goes when it is disposed of. */
+  #pool: MemoryPool | undefined
 
-  constructor(native: ort.Tensor) {
+  constructor(native: ort.Tensor, pool?: MemoryPool) {
     this.native = native
     this.shape = native.dims
     this.dtype = native.type as DType
+    this.#pool = pool
+  }
+
+  /** The data, which stay for good: who reads them may look at them after the tensor is disposed of. */
+  read(): TensorData {
+    this.#pool = undefined
+    return this.native.data as TensorData
   }
 
   dispose(): void {
+    this.#pool?.give((this.native.data as TensorData).buffer as ArrayBuffer)
+    this.#pool = undefined
     this.native.dispose()
   }
 }
+
+const arrays = { float32: Float32Array, int32: Int32Array, bool: Uint8Array } as const satisfies { readonly [T in DType]: unknown }
+
+/** Name and error of an output that the binding cannot hand over. */
+const sentinel = { name: 'handed over nothing', error: /Non tensor type is temporarily not supported/ } as const
+
+/**
+ * Results stand in memory that we hand in, and the binding would copy each into a new array besides; it starts with the first output, and gives up there when that is
+ * a sequence (docs/decisions/0111). Should it ever not, the copies go unused.
+ */
+const withSentinel = (model: OnnxModel): OnnxModel => ({
+  ...model,
+  nodes: [{ type: 'SequenceEmpty', domain: '', inputs: [], outputs: [sentinel.name], attributes: {} }, ...model.nodes],
+  outputs: [{ name: sentinel.name, type: 'float32', shape: [], isSequence: true }, ...model.outputs],
+})
 
 class CpuProgram implements Program {
   readonly graph: Graph
   readonly #session: ort.InferenceSession
   readonly #enqueue: Enqueue
+  readonly #pool: MemoryPool
   readonly #profiled: boolean
   #disposed = false
 
-  constructor(graph: Graph, session: ort.InferenceSession, enqueue: Enqueue, profiled: boolean) {
+  constructor(graph: Graph, session: ort.InferenceSession, { enqueue, pool, profiled }: { enqueue: Enqueue; pool: MemoryPool; profiled: boolean }) {
     this.#profiled = profiled
+    this.#pool = pool
     this.graph = graph
     this.#session = session
     this.#enqueue = enqueue
@@ -43,23 +72,26 @@ class CpuProgram implements Program {
       if (this.#disposed) throw new RuntimeError(`graph ${this.graph.name}: expected a live program, found one that was disposed of`)
       const lengths = bindShapes(this.graph, Object.fromEntries(Object.entries(inputs).map(([name, tensor]) => [name, tensor.shape])))
       const feeds = Object.fromEntries(this.graph.inputs.map(({ params }) => [params.name, nativeOf(inputs[params.name]!, this.graph)]))
+      const results: Record<string, CpuTensor> = {}
       try {
-        const outputs = await this.#session.run(feeds, this.#fetches(memory, lengths))
-        return Object.fromEntries(Object.entries(outputs).map(([name, tensor]) => [name, new CpuTensor(tensor)]))
+        for (const [name, { type }] of Object.entries(this.graph.outputs)) results[name] = this.#result(type.dtype, evaluateShape(type.shape, lengths), memory[name])
+        await this.#session.run(feeds, { [sentinel.name]: null, ...Object.fromEntries(Object.entries(results).map(([name, { native }]) => [name, native])) })
       } catch (error) {
-        throw failure(this.graph, error)
+        if (!sentinel.error.test(messageOf(error))) {
+          for (const result of Object.values(results)) result.dispose()
+          throw failure(this.graph, error)
+        }
       }
+      return results
     })
   }
 
-  /** All outputs, those with memory as tensors there. */
-  #fetches(memory: OutputMemory, lengths: Readonly<Record<string, number>>): Record<string, ort.Tensor | null> {
-    return Object.fromEntries(
-      Object.entries(this.graph.outputs).map(([name, { type }]) => {
-        const own = memory[name]
-        return [name, own === undefined ? null : new ort.Tensor('float32', own, evaluateShape(type.shape, lengths))]
-      }),
-    )
+  /** Where an output will stand: in memory that was handed in, or in the pool's. */
+  #result(dtype: DType, shape: readonly number[], own: Float32Array | undefined): CpuTensor {
+    if (own !== undefined) return new CpuTensor(new ort.Tensor('float32', own, shape))
+    const length = shape.reduce((a, b) => a * b, 1)
+    const array = arrays[dtype]
+    return new CpuTensor(new ort.Tensor(dtype, new array(this.#pool.take(length * array.BYTES_PER_ELEMENT), 0, length), shape), this.#pool)
   }
 
   async dispose(): Promise<void> {
@@ -71,7 +103,7 @@ class CpuProgram implements Program {
 }
 
 /** How ONNX Runtime, the C++ library and V8 say that there was no memory. */
-const outOfMemory = /failed to allocate|bad_alloc|bad allocation|allocation failed|out of memory/i
+const outOfMemory = /invalid array buffer length|failed to allocate|bad_alloc|bad allocation|allocation failed|out of memory/i
 
 const failure = (graph: Graph, error: unknown): RuntimeError => {
   const message = messageOf(error)
@@ -90,6 +122,7 @@ class CpuDevice implements Device {
   readonly #profile: string | undefined
   readonly #programs = new Set<CpuProgram>()
   readonly #enqueue = serialQueue()
+  readonly #pool = new MemoryPool()
 
   constructor(threads: number, profile: string | undefined) {
     this.#threads = threads
@@ -102,12 +135,12 @@ class CpuDevice implements Device {
 
   read(tensor: DeviceTensor): Promise<HostTensor> {
     if (!(tensor instanceof CpuTensor)) return Promise.reject(new RuntimeError(`expected a tensor of device cpu, found one of ${tensor.device}`))
-    return Promise.resolve({ dtype: tensor.dtype, shape: tensor.shape, data: tensor.native.data as TensorData })
+    return Promise.resolve({ dtype: tensor.dtype, shape: tensor.shape, data: tensor.read() })
   }
 
   async compile(graph: Graph, { keepsMemory = false }: CompileOptions = {}): Promise<Program> {
     try {
-      const session = await ort.InferenceSession.create(encodeModel(lower(forCpu(graph), { rules: cpuRules })), {
+      const session = await ort.InferenceSession.create(encodeModel(withSentinel(lower(forCpu(graph), { rules: cpuRules }))), {
         executionProviders: ['cpu'],
         intraOpNumThreads: this.#threads,
         interOpNumThreads: 1,
@@ -120,7 +153,7 @@ class CpuDevice implements Device {
         // Sessions alternate: a pool that spins after its run takes the next one's cores.
         extra: { session: { intra_op: { allow_spinning: '0' } } },
       })
-      const program = new CpuProgram(graph, session, this.#enqueue, this.#profile !== undefined)
+      const program = new CpuProgram(graph, session, { enqueue: this.#enqueue, pool: this.#pool, profiled: this.#profile !== undefined })
       this.#programs.add(program)
       return program
     } catch (error) {
