@@ -21,15 +21,15 @@ export interface Pass {
 }
 
 /**
- * Memory for what layers keep until their backward pass, in bytes. Constant, because a run that resumes must choose the same programs to
- * end with the same bits; none yet, because handing the results over costs more time than computing them again (docs/decisions/0090).
+ * Memory for what layers keep until their backward pass, in bytes (docs/decisions/0090). Constant, because a run that resumes must choose the same
+ * programs to end with the same bits.
  */
-export const keptBytes = 0
+export const keptBytes = 512 * 2 ** 20
 
 interface PassOptions {
   /** Layers to leave out. */
   readonly dropped?: ReadonlySet<number> | undefined
-  /** Of a pass that will be gone back over: memory for what cost most to compute, which the last layers keep while there is room. */
+  /** Of a pass that will be gone back over: memory for what cost most to compute. */
   readonly keep?: number
 }
 
@@ -37,10 +37,10 @@ interface PassOptions {
 export const forwardPass = async (device: Device, runner: StageRunner, features: DeviceTensor, batch: BatchContext, { dropped = new Set(), keep = 0 }: PassOptions = {}): Promise<Pass> => {
   const inputs = [await runner.projection(features, batch)]
   const kept: (Kept | undefined)[] = []
-  const firstKeeping = runner.layers - Math.floor(keep / runner.keptBytes(batch))
+  const count = runner.keptWithin(keep, batch)
   for (let i = 0; i < runner.layers; i++) {
     const x = inputs[i]!
-    const layer = dropped.has(i) ? { y: x, kept: undefined } : i < firstKeeping ? { y: await runner.layer(i, x, batch), kept: undefined } : await runner.keepingLayer(i, x, batch)
+    const layer = dropped.has(i) ? { y: x, kept: undefined } : count === 0 ? { y: await runner.layer(i, x, batch), kept: undefined } : await runner.keepingLayer(i, x, batch, count)
     inputs.push(layer.y)
     kept.push(layer.kept)
   }

@@ -90,14 +90,16 @@ export class StageRunner {
     return (await this.#run('projection', 'forward', 'projection', { x: features }, context)).y!
   }
 
-  /** Bytes that a layer keeps of a batch for its backward pass, beside its output. */
-  keptBytes({ batch, frames }: BatchContext): number {
-    return this.#graphs.layer.keeping.kept.reduce((total, { type }) => total + 4 * evaluateShape(type.shape, { batch, time: frames }).reduce((a, b) => a * b, 1), 0)
+  /** How many of a layer's dear results all layers together can keep of a batch in so many bytes. */
+  keptWithin(bytes: number, { batch, frames }: Pick<BatchContext, 'batch' | 'frames'>): number {
+    let left = bytes / this.layers
+    const exceeding = this.#graphs.layer.dear.findIndex(({ type }) => (left -= 4 * evaluateShape(type.shape, { batch, time: frames }).reduce((a, b) => a * b, 1)) < 0)
+    return exceeding < 0 ? this.#graphs.layer.dear.length : exceeding
   }
 
-  /** A layer whose backward pass will get what cost most to compute instead of computing it again; it must get it, or the caller dispose of it. */
-  async keepingLayer(index: number, x: DeviceTensor, context: BatchContext): Promise<{ y: DeviceTensor; kept: Kept }> {
-    const { y, ...kept } = await this.#run('layer', 'forward', layerStage(index), { x }, context, true)
+  /** A layer whose backward pass will get the first `count` of what was dear to compute instead of computing it again; it must get it, or the caller dispose of it. */
+  async keepingLayer(index: number, x: DeviceTensor, context: BatchContext, count: number): Promise<{ y: DeviceTensor; kept: Kept }> {
+    const { y, ...kept } = await this.#run('layer', 'forward', layerStage(index), { x }, context, count)
     return { y: y!, kept }
   }
 
@@ -127,7 +129,7 @@ export class StageRunner {
   }
 
   layerBackward(index: number, x: DeviceTensor, dy: DeviceTensor, context: BatchContext, gradient: GradientSum, guide?: Guide, kept?: Kept): Promise<StageGradient> {
-    return this.#backward('layer', layerStage(index), { x, dy, ...kept }, context, gradient, guide, kept !== undefined)
+    return this.#backward('layer', layerStage(index), { x, dy, ...kept }, context, gradient, guide, Object.keys(kept ?? {}).length)
   }
 
   /** `dx`, the gradient of the features, is there when the frontend is trained. */
@@ -155,10 +157,10 @@ export class StageRunner {
     return { audio: float32(audio.data, audio.shape), validFrames: validFramesTensor(this.model.config, audio) }
   }
 
-  async #backward(kind: StageKind, stage: string, inputs: Inputs, context: BatchContext | undefined, gradient: GradientSum, guide?: Guide, keeping = false): Promise<StageGradient> {
+  async #backward(kind: StageKind, stage: string, inputs: Inputs, context: BatchContext | undefined, gradient: GradientSum, guide?: Guide, kept = 0): Promise<StageGradient> {
     const guided = guide === undefined || context === undefined ? {} : { teacher: guide.teacher, alignmentWeight: float32(guide.weight, [context.batch, context.frames]) }
     const memory = Object.fromEntries(this.model.layout.stage(stage).map((place) => [`d.${place.local}`, gradient.memory(place)]))
-    const outputs = await this.#run(kind, guide === undefined ? 'backward' : 'guidedBackward', stage, { ...inputs, ...guided }, context, keeping, memory)
+    const outputs = await this.#run(kind, guide === undefined ? 'backward' : 'guidedBackward', stage, { ...inputs, ...guided }, context, kept, memory)
     const { dx, alignment } = outputs
     for (const place of this.model.layout.stage(stage)) {
       const tensor = outputs[`d.${place.local}`]
@@ -172,8 +174,8 @@ export class StageRunner {
     return { dx, alignment: loss }
   }
 
-  async #run(kind: StageKind, direction: Direction, stage: string, inputs: Inputs, context: BatchContext | undefined, keeping = false, memory: OutputMemory = {}): Promise<Record<string, DeviceTensor>> {
-    const program = await this.#program(kind, direction, keeping)
+  async #run(kind: StageKind, direction: Direction, stage: string, inputs: Inputs, context: BatchContext | undefined, kept = 0, memory: OutputMemory = {}): Promise<Record<string, DeviceTensor>> {
+    const program = await this.#program(kind, direction, kept)
     const wanted = new Set(program.graph.inputs.map(({ params }) => params.name))
     const all: Record<string, HostTensor | DeviceTensor> = { ...inputs }
     for (const place of this.model.layout.stage(stage)) if (wanted.has(place.local)) all[place.local] = await this.#parameter(place)
@@ -214,11 +216,11 @@ export class StageRunner {
     return result
   }
 
-  #program(kind: StageKind, direction: Direction, keeping: boolean): Promise<Program> {
-    const key = `${kind} ${direction}${keeping ? ' keeping' : ''}`
+  #program(kind: StageKind, direction: Direction, kept: number): Promise<Program> {
+    const key = `${kind} ${direction} ${kept}`
     const known = this.#programs.get(key)
     if (known !== undefined) return known
-    const graph = keeping ? this.#graphs[kind].keeping[direction] : this.#graphs[kind][direction]
+    const graph = (kept === 0 ? this.#graphs[kind] : this.#graphs[kind].keeping(kept))[direction]
     if (graph === undefined) throw new TypeError(`the ${kind} has no ${direction} program`)
     const compiled = this.#device.compile(graph)
     this.#programs.set(key, compiled)

@@ -1,13 +1,15 @@
 import { gradients, type Seed } from '../autodiff/index.ts'
-import { constant, div, graph, input, meanLast, mul, reshape, square, sub, substitute, sum, variable, type Graph, type Op, type Value } from '../ir/index.ts'
+import { constant, div, evaluateShape, graph, input, matrixWork, meanLast, mul, reshape, square, sub, substitute, sum, variable, type Graph, type Op, type Value } from '../ir/index.ts'
 import { encoderLayer, frontend, head, mixerOutput, paddingInputs, projection, validFramesInput, type Wav2Vec2Config } from '../models/index.ts'
 import { MaskedDropout, noDropout, normalise, Parameters, type DropoutSite } from '../nn/index.ts'
 
 /** The programs of one stage: all encoder layers share one of each. */
 export interface StageGraphs {
   readonly forward: Graph
-  /** The forward program with outputs `kept.<i>` besides, and the backward programs that take them instead of computing them again. */
-  readonly keeping: Omit<StageGraphs, 'keeping' | 'dropout'> & { readonly kept: readonly Value[] }
+  /** Results of the forward program that are worth keeping for the backward program, those first whose bytes save most work. */
+  readonly dear: readonly Value[]
+  /** The programs that keep the first `count` of the dear results: the forward one has outputs `kept.<i>` besides, and the backward ones take them instead of computing them again. */
+  readonly keeping: (count: number) => Pick<StageGraphs, 'forward' | 'backward' | 'guidedBackward'>
   /** Recomputes the stage; outputs `dx` where the gradient goes on, and `d.<parameter>`. None for a stage that nothing above teaches. */
   readonly backward: Graph | undefined
   /** The same with the alignment to a teacher's hidden state, whose loss is the output `alignment`; for stages that end in one. */
@@ -89,25 +91,44 @@ const stageGraphs = (name: string, options: StageOptions, build: (p: Parameters,
     forward,
     backward,
     guidedBackward,
-    keeping: keeping(forward, backward, guidedBackward),
+    ...keeping(forward, backward, guidedBackward),
     dropout: dropout instanceof MaskedDropout ? dropout.sites : [],
   }
 }
 
-/** Operations whose results are worth their memory until the backward pass: those that cost much more than writing them down. */
-const worthKeeping: ReadonlySet<Op> = new Set<Op>(['matmul', 'conv1d', 'linearAttention', 'attention'])
+/**
+ * Operations whose results are worth their memory until the backward pass: those that cost much more than writing them down; and how much longer each takes for its
+ * floating-point operations than a matrix product (measured: the recurrence 6 ms and a projection 6 ms for results of one size, at a third of the operations).
+ */
+const worthKeeping: { readonly [O in Op]?: number } = { matmul: 1, conv1d: 1, linearAttention: 3, attention: 1 }
+
+/** Work that a result's bytes save; of attention it depends on the lengths, which are taken to be those of ten seconds. */
+const worthOf = (value: Value): number => {
+  const lengths = { batch: 1, time: 500, samples: 160_000 }
+  const bytes = 4 * evaluateShape(value.type.shape, lengths).reduce((a, b) => a * b, 1)
+  return ((worthKeeping[value.op] ?? 0) * matrixWork([value], lengths)) / bytes
+}
 
 /** The programs of a stage when the forward pass keeps what the backward pass would compute again at great cost; the rest is computed again all the same. */
-const keeping = (forward: Graph, backward: Graph | undefined, guidedBackward: Graph | undefined): StageGraphs['keeping'] => {
+const keeping = (forward: Graph, backward: Graph | undefined, guidedBackward: Graph | undefined): Pick<StageGraphs, 'dear' | 'keeping'> => {
   const wanted = new Set([...(backward?.nodes ?? []), ...(guidedBackward?.nodes ?? [])])
-  const kept = forward.nodes.filter((value) => worthKeeping.has(value.op) && wanted.has(value))
-  const replacements = new Map<Value, Value>(kept.map((value, i) => [value, input(keptName(i), value.type.shape)]))
-  const taking = (built: Graph | undefined): Graph | undefined => built && graph(`${built.name} of what was kept`, substitute(built.outputs, (_, value) => replacements.get(value)))
+  const dear = forward.nodes
+    .filter((value) => value.op in worthKeeping && wanted.has(value))
+    .map((value) => ({ value, worth: worthOf(value) }))
+    .sort((a, b) => b.worth - a.worth)
+    .map(({ value }) => value)
   return {
-    forward: graph(`${forward.name} that keeps`, { ...forward.outputs, ...Object.fromEntries(kept.map((value, i) => [keptName(i), value])) }),
-    backward: taking(backward),
-    guidedBackward: taking(guidedBackward),
-    kept,
+    dear,
+    keeping: (count) => {
+      const kept = dear.slice(0, count)
+      const replacements = new Map<Value, Value>(kept.map((value, i) => [value, input(keptName(i), value.type.shape)]))
+      const taking = (built: Graph | undefined): Graph | undefined => built && graph(`${built.name} of what was kept`, substitute(built.outputs, (_, value) => replacements.get(value)))
+      return {
+        forward: graph(`${forward.name} that keeps`, { ...forward.outputs, ...Object.fromEntries(kept.map((value, i) => [keptName(i), value])) }),
+        backward: taking(backward),
+        guidedBackward: taking(guidedBackward),
+      }
+    },
   }
 }
 
