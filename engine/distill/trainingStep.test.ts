@@ -3,7 +3,7 @@ import { readFixture, type FixtureTensor } from '../../fixtures/read.ts'
 import { viewOf } from '../models/index.ts'
 import { openDevice, type Device } from '../runtime/index.ts'
 import { useSwiftShader } from '../runtime/testing/swiftShader.ts'
-import { GradientSum } from './gradientSum.ts'
+import { openGradient } from './learning/index.ts'
 import { AdamW } from './optimiser/adamw.ts'
 import { clipScale, gradientNorm } from './optimiser/clip.ts'
 import { accumulateGradient, normalisersOf, type LossParts, type TrainingBatch } from './objective.ts'
@@ -103,7 +103,7 @@ const prepare = (step: StepCase, keep: (bytesOfALayer: number) => number = () =>
   }
   /** Losses and gradient of the batch, as one micro-batch or as several of the given rows. */
   const run = async (rows: readonly (readonly number[])[] = [batch.targets.map((_, row) => row)]): Promise<{ parts: LossParts[]; gradient: Float32Array }> => {
-    const gradient = new GradientSum(model.layout)
+    const gradient = openGradient(device, model.layout)
     const microBatches = rows.map((some) => rowsOf(batch, some))
     const normalisers = normalisersOf(microBatches)
     const parts: LossParts[] = []
@@ -114,7 +114,7 @@ const prepare = (step: StepCase, keep: (bytesOfALayer: number) => number = () =>
       parts.push(await accumulateGradient(student, pass, lesson, microBatch, normalisers, gradient, true))
     }
     expect([...used].sort()).toEqual(Object.keys(step.dropoutMasks).sort())
-    return { parts, gradient: gradient.values }
+    return { parts, gradient: await gradient.read() }
   }
   return { model, batch, run }
 }

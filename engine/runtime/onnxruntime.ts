@@ -29,10 +29,12 @@ class CpuProgram implements Program {
   readonly #session: ort.InferenceSession
   readonly #enqueue: Enqueue
   readonly #profiled: boolean
+  readonly #inPlace: Readonly<Record<string, string>>
   #disposed = false
 
-  constructor(graph: Graph, session: ort.InferenceSession, enqueue: Enqueue, profiled: boolean) {
+  constructor(graph: Graph, session: ort.InferenceSession, enqueue: Enqueue, profiled: boolean, inPlace: Readonly<Record<string, string>>) {
     this.#profiled = profiled
+    this.#inPlace = inPlace
     this.graph = graph
     this.#session = session
     this.#enqueue = enqueue
@@ -44,8 +46,9 @@ class CpuProgram implements Program {
       const lengths = bindShapes(this.graph, Object.fromEntries(Object.entries(inputs).map(([name, tensor]) => [name, tensor.shape])))
       const feeds = Object.fromEntries(this.graph.inputs.map(({ params }) => [params.name, nativeOf(inputs[params.name]!, this.graph)]))
       try {
-        const outputs = await this.#session.run(feeds, this.#fetches(memory, lengths))
-        return Object.fromEntries(Object.entries(outputs).map(([name, tensor]) => [name, new CpuTensor(tensor)]))
+        const fetches = { ...this.#fetches(memory, lengths), ...Object.fromEntries(Object.entries(this.#inPlace).map(([output, name]) => [output, feeds[name]!])) }
+        const outputs = await this.#session.run(feeds, fetches)
+        return Object.fromEntries(Object.entries(outputs).filter(([name]) => !(name in this.#inPlace)).map(([name, tensor]) => [name, new CpuTensor(tensor)]))
       } catch (error) {
         throw failure(this.graph, error)
       }
@@ -86,6 +89,8 @@ const nativeOf = (tensor: DeviceTensor, graph: Graph): ort.Tensor => {
 class CpuDevice implements Device {
   readonly name = 'cpu'
   readonly liveBytes = 0
+  readonly bytesRead = 0
+  readonly sharesMemory = true
   readonly #threads: number
   readonly #profile: string | undefined
   readonly #programs = new Set<CpuProgram>()
@@ -105,9 +110,9 @@ class CpuDevice implements Device {
     return Promise.resolve({ dtype: tensor.dtype, shape: tensor.shape, data: tensor.native.data as TensorData })
   }
 
-  async compile(graph: Graph, { keepsMemory = false }: CompileOptions = {}): Promise<Program> {
+  async compile(graph: Graph, { keepsMemory = false, inPlace = {}, precision = 'float32' }: CompileOptions = {}): Promise<Program> {
     try {
-      const session = await ort.InferenceSession.create(encodeModel(lower(forCpu(graph), { rules: cpuRules })), {
+      const session = await ort.InferenceSession.create(encodeModel(lower(forCpu(graph), { rules: cpuRules, precision })), {
         executionProviders: ['cpu'],
         intraOpNumThreads: this.#threads,
         interOpNumThreads: 1,
@@ -120,7 +125,7 @@ class CpuDevice implements Device {
         // Sessions alternate: a pool that spins after its run takes the next one's cores.
         extra: { session: { intra_op: { allow_spinning: '0' } } },
       })
-      const program = new CpuProgram(graph, session, this.#enqueue, this.#profile !== undefined)
+      const program = new CpuProgram(graph, session, this.#enqueue, this.#profile !== undefined, inPlace)
       this.#programs.add(program)
       return program
     } catch (error) {
