@@ -59,6 +59,8 @@ type Direction = 'forward' | 'backward' | 'guidedBackward'
 export type Kept = Readonly<Record<string, DeviceTensor>>
 type Inputs = Readonly<Record<string, HostTensor | DeviceTensor>>
 
+const scaled = ({ dtype, shape, data }: HostTensor, scale: number): HostTensor => (scale === 1 ? { dtype, shape, data } : { dtype, shape, data: data.map((value) => scale * value) })
+
 const isHost = (tensor: HostTensor | DeviceTensor): tensor is HostTensor => 'data' in tensor
 
 /** Runs the stages of one model forward and backward, one program at a time. */
@@ -67,6 +69,7 @@ export class StageRunner {
   readonly #device: Device
   readonly #graphs: Readonly<Record<StageKind, StageGraphs>>
   readonly #programs = new Map<string, Promise<Program>>()
+  readonly #float16: boolean
   readonly #weights: StageWeights
   readonly #ownsWeights: boolean
 
@@ -74,6 +77,7 @@ export class StageRunner {
   constructor(device: Device, model: SpeechModel, options: StageOptions, weights?: StageWeights) {
     this.#weights = weights ?? openWeights(device, model)
     this.#ownsWeights = weights === undefined
+    this.#float16 = options.precision === 'float16'
     this.model = model
     this.#device = device
     this.#graphs = trainingStages(model.config, options)
@@ -126,7 +130,7 @@ export class StageRunner {
 
   /** Adds the head's parameter gradients to `gradient` and returns the gradient of its input, with the weighted alignment loss. */
   headBackward(x: DeviceTensor, dLogits: HostTensor, context: BatchContext, gradient: Gradient, guide?: Guide): Promise<StageGradient> {
-    return this.#backward('head', 'head', { x, dy: dLogits }, context, gradient, guide)
+    return this.#backward('head', 'head', { x, dy: scaled(dLogits, gradient.scale) }, context, gradient, guide)
   }
 
   layerBackward(index: number, x: DeviceTensor, dy: DeviceTensor, context: BatchContext, gradient: Gradient, guide?: Guide, kept?: Kept): Promise<StageGradient> {
@@ -161,7 +165,7 @@ export class StageRunner {
   }
 
   async #backward(kind: StageKind, stage: string, inputs: Inputs, context: BatchContext | undefined, gradient: Gradient, guide?: Guide, keeping = false): Promise<StageGradient> {
-    const guided = guide === undefined || context === undefined ? {} : { teacher: guide.teacher, alignmentWeight: float32(guide.weight, [context.batch, context.frames]) }
+    const guided = guide === undefined || context === undefined ? {} : { teacher: guide.teacher, lossScale: float32(Float32Array.of(gradient.scale), [1, 1, 1]), alignmentWeight: float32(guide.weight, [context.batch, context.frames]) }
     const outputs = await this.#run(kind, guide === undefined ? 'backward' : 'guidedBackward', stage, { ...inputs, ...guided }, context, keeping, gradient.memoryOf(stage))
     await gradient.take(stage, outputs, this.#device)
     return { dx: outputs.dx, alignment: outputs.alignment }
@@ -207,7 +211,8 @@ export class StageRunner {
     if (known !== undefined) return known
     const graph = keeping ? this.#graphs[kind].keeping[direction] : this.#graphs[kind][direction]
     if (graph === undefined) throw new TypeError(`the ${kind} has no ${direction} program`)
-    const compiled = this.#device.compile(this.#weights.adapt(graph, stage))
+    const float16 = this.#float16 ? { weights: this.#weights.names(stage) } : undefined
+    const compiled = this.#device.compile(this.#weights.adapt(graph, stage), { float16 })
     this.#programs.set(key, compiled)
     return compiled
   }

@@ -5,6 +5,7 @@ import type { LoadOptions, Utterance } from '../datasets/index.ts'
 import { DivergedError, InterruptedError, UsageError } from '../errors.ts'
 import { isBetter } from '../evaluate/index.ts'
 import { Inference, saveModel, withLineage, type ModelFiles, type SpeechModel } from '../models/index.ts'
+import type { Precision } from '../onnx/index.ts'
 import type { Device } from '../runtime/index.ts'
 import { tallyAnswers } from './evaluation.ts'
 import { FeatureStore } from './features.ts'
@@ -49,6 +50,8 @@ export interface TrainingRequest {
   readonly out: string
   readonly resume: Resume
   readonly device: Device
+  /** Float type to compute gradients in; default: float32. */
+  readonly precision?: Precision | undefined
 }
 
 export interface TrainingResult {
@@ -82,12 +85,12 @@ class Trainer {
     this.#request = request
     this.#signal = signal
     this.#onEvent = onEvent
-    const { student, settings, device, guidance } = request
+    const { student, settings, device, guidance, precision } = request
     const trained = { ...student, config: withRegularisation(student.config, settings) }
     const { config } = trained
-    const options = { timeMask: config.mask_time_prob > 0, featureMask: config.mask_feature_prob > 0, frontendTrained: !settings.freezeFrontend }
+    const options = { timeMask: config.mask_time_prob > 0, featureMask: config.mask_feature_prob > 0, frontendTrained: !settings.freezeFrontend, precision }
     const averaged = settings.averageDecay === undefined ? undefined : student.parameters.slice()
-    this.#learner = openLearner(device, student, averaged)
+    this.#learner = openLearner(device, student, { averaged, precision })
     this.#student = new StageRunner(device, trained, { ...options, training: true }, this.#learner.weights)
     const masks: Classroom['masks'] = (key) => drawnMasks({ seed: settings.seed, ...key }, 'teacher.')
     this.#guide = guidance === undefined ? undefined : guidanceWays[guidance.guidance].open({ ...request, guidance, training: settings, stages: options, masks })
@@ -144,8 +147,8 @@ class Trainer {
 
   /** The settings that decide what a run computes; a resumed run must have the same. */
   #settings(): Record<string, unknown> {
-    const { settings, guidance, task, lineage } = this.#request
-    return { settings, guidance: guidance ?? null, ...task.record, lineage }
+    const { settings, guidance, task, lineage, precision = 'float32' } = this.#request
+    return { settings, precision, guidance: guidance ?? null, ...task.record, lineage }
   }
 
   async #begin(): Promise<number> {
@@ -161,7 +164,7 @@ class Trainer {
     const recorded = (await readJson(path)) as Record<string, unknown> | undefined
     if (recorded === undefined) return this.#begin()
     for (const [key, value] of Object.entries(this.#settings())) {
-      const different = difference(recorded[key], JSON.parse(JSON.stringify(value)), key)
+      const different = difference(recorded[key] ?? (key === 'precision' ? 'float32' : undefined), JSON.parse(JSON.stringify(value)), key)
       if (different !== undefined) throw new UsageError(`--resume: expected ${different.path} of ${path}, ${different.then}, found ${different.now}`)
     }
     return loadCheckpoint(out, this.#state, from)
@@ -177,6 +180,7 @@ class Trainer {
     const utterances = microBatches.flatMap((microBatch) => microBatch.utterances)
     this.#state.update++
     if (Number.isFinite(parts.loss) && Number.isFinite(norm)) await this.#step(rate, norm)
+    else if (Number.isFinite(parts.loss) && this.#learner.lossScale.follow(false)) this.#onEvent({ kind: 'note', message: `update ${this.#state.update}: a gradient left the range of float16; the loss scale is ${this.#learner.lossScale.value} from here` })
     else await this.#skip(utterances, parts)
     const seconds = (performance.now() - started) / 1000
     const audioSeconds = utterances.reduce((total, { duration }) => total + duration, 0)
@@ -203,7 +207,7 @@ class Trainer {
     const normalisers = normalisersOf(microBatches.map(({ batch }) => batch))
     let parts: LossParts[] = []
     await this.#memory.fit(microBatches, async (pieces) => {
-      this.#learner.gradient.clear()
+      this.#learner.begin()
       this.#guide?.begin()
       parts = []
       for (const piece of pieces) parts.push(await this.#learnPiece(piece, normalisers))
@@ -253,7 +257,9 @@ class Trainer {
   /** Changes the parameters by the gradient of the update that was just counted. */
   async #step(rate: number, norm: number): Promise<void> {
     const { settings, student } = this.#request
-    const { update, skipped } = this.#state
+    const { lossScale } = this.#learner
+    const { update } = this.#state
+    const skipped = this.#state.skipped + lossScale.overflows
     const before = settings.mixerPhase?.updates ?? 0
     const gradientScale = clipScale(norm, settings.clipNorm)
     if (update <= before) {
@@ -261,6 +267,7 @@ class Trainer {
     } else {
       await this.#learner.step({ learningRate: rate, update: update - before - skipped, gradientScale, segments: this.#segments })
     }
+    lossScale.follow(true)
     if (update === before) this.#beginJointly()
     if (settings.averageDecay !== undefined) await this.#learner.follow(settings.averageDecay, update)
   }
@@ -268,6 +275,7 @@ class Trainer {
   /** The joint phase starts with moments of its own: those of the mixers belong to another loss, and the other parameters have none. */
   #beginJointly(): void {
     this.#learner.forgetMoments()
+    this.#learner.lossScale.forgetOverflows()
     this.#state.skipped = 0
   }
 

@@ -1,5 +1,6 @@
 import { matrixWork, type Graph } from '../ir/index.ts'
 import { frameCount, type SpeechModel } from '../models/index.ts'
+import type { Precision } from '../onnx/index.ts'
 import { CounterRandom, fillNormal } from '../random.ts'
 import { float32, type Device } from '../runtime/index.ts'
 import { openLearner, type Learner } from './learning/index.ts'
@@ -18,6 +19,8 @@ export interface TrialShape {
   readonly samples: number
   /** Memory for what layers keep for their backward pass, in bytes; as the trainer by default. */
   readonly keep?: number
+  /** Float type of the programs; float32 by default. */
+  readonly precision?: Precision
 }
 
 /** Of a transcript, an utterance and second: about what English has. */
@@ -41,8 +44,8 @@ export class TrialUpdates {
   constructor(device: Device, { student, teacher }: { student: SpeechModel; teacher: SpeechModel }, shape: TrialShape) {
     const { config } = student
     this.#device = device
-    this.#options = { timeMask: config.mask_time_prob > 0, featureMask: false, frontendTrained: false }
-    this.#learner = openLearner(device, student)
+    this.#options = { timeMask: config.mask_time_prob > 0, featureMask: false, frontendTrained: false, precision: shape.precision }
+    this.#learner = openLearner(device, student, { precision: shape.precision })
     this.#student = new StageRunner(device, student, { ...this.#options, training: true }, this.#learner.weights)
     this.#teacher = new StageRunner(device, teacher, { ...this.#options, training: false })
     const frames = frameCount(config, shape.samples)
@@ -57,7 +60,7 @@ export class TrialUpdates {
     const { gradient } = this.#learner
     const batch = this.#batch()
     const normalisers = normalisersOf([batch])
-    gradient.clear()
+    this.#learner.begin()
     const features = await this.#device.upload(batch.features!)
     const taught = await forwardPass(this.#device, this.#teacher, features, batch)
     const pass = await forwardPass(this.#device, this.#student, features, batch, { keep: this.#shape.keep ?? keptBytes })
@@ -66,7 +69,10 @@ export class TrialUpdates {
     features.dispose()
     const norm = await gradient.norm()
     const segments = segmentsOf(model, { freezeFrontend: true, weightDecay: 0.005 })
-    await this.#learner.step({ learningRate: 1e-5, update: ++this.#update, gradientScale: clipScale(norm, 1), segments })
+    this.#update++
+    const finite = Number.isFinite(norm)
+    if (finite) await this.#learner.step({ learningRate: 1e-5, update: this.#update - this.#learner.lossScale.overflows, gradientScale: clipScale(norm, 1), segments })
+    this.#learner.lossScale.follow(finite)
     return parts
   }
 

@@ -28,7 +28,9 @@ export const webgpuRules: Partial<LoweringRules> = {
     const perHead = (x: string, value: number, permutation: readonly number[]): string => emitter.transpose(emitter.reshape(x, values[value]!.type.shape, split), permutation)
     const scale = emitter.constant(precision, [1 / Math.sqrt(channels)], [])
     const scores = emitter.emit('MatMul', [emitter.emit('Mul', [perHead(q!, 0, [0, 2, 1, 3]), scale]), perHead(k!, 1, [0, 2, 3, 1])])
-    const mixed = emitter.emit('MatMul', [emitter.emit('Softmax', [scores], { axis: { int: -1 } }), perHead(v!, 2, [0, 2, 1, 3])])
+    // Its kernel adds up in the type of its input.
+    const [wide, back] = precision === 'float16' ? [(x: string) => emitter.cast(x, 'float32'), (x: string) => emitter.cast(x, 'float16')] : [(x: string) => x, (x: string) => x]
+    const mixed = emitter.emit('MatMul', [back(emitter.emit('Softmax', [wide(scores)], { axis: { int: -1 } })), perHead(v!, 2, [0, 2, 1, 3])])
     return emitter.reshape(emitter.transpose(mixed, [0, 2, 1, 3]), split, type.shape)
   },
   // As a convolution its channels would be the utterances, of which there may be threes.

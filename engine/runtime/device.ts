@@ -1,5 +1,4 @@
 import type { DType, Graph } from '../ir/index.ts'
-import type { Precision } from '../onnx/index.ts'
 
 export type DeviceName = 'cpu' | 'webgpu'
 export type TensorData = Float32Array | Int32Array | Uint8Array
@@ -43,8 +42,11 @@ export interface CompileOptions {
   readonly keepsMemory?: boolean
   /** For each output (all, or none) the input of its shape whose memory it takes, which nothing that comes after it in the graph may read. */
   readonly inPlace?: Readonly<Record<string, string>>
-  /** Float type to compute in where that loses nothing that counts (onnx/precision.ts); inputs and outputs are float32 all the same. */
-  readonly precision?: Precision
+  /**
+   * Whether to compute in float16 where that loses nothing that counts in training (onnx/precision.ts); inputs and outputs are float32 all the
+   * same. `weights` are inputs that may be rounded wherever they are wanted.
+   */
+  readonly float16?: { readonly weights: ReadonlySet<string> } | undefined
 }
 
 /** Where graphs run. One test suite (device.test.ts) holds every implementation to this. */

@@ -110,9 +110,9 @@ class CpuDevice implements Device {
     return Promise.resolve({ dtype: tensor.dtype, shape: tensor.shape, data: tensor.native.data as TensorData })
   }
 
-  async compile(graph: Graph, { keepsMemory = false, inPlace = {}, precision = 'float32' }: CompileOptions = {}): Promise<Program> {
+  async compile(graph: Graph, { keepsMemory = false, inPlace = {}, float16 }: CompileOptions = {}): Promise<Program> {
     try {
-      const session = await ort.InferenceSession.create(encodeModel(lower(forCpu(graph), { rules: cpuRules, precision })), {
+      const session = await ort.InferenceSession.create(encodeModel(lower(forCpu(graph), { rules: cpuRules, ...(float16 === undefined ? {} : { precision: 'float16', weights: float16.weights }) })), {
         executionProviders: ['cpu'],
         intraOpNumThreads: this.#threads,
         interOpNumThreads: 1,

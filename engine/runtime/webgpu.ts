@@ -175,8 +175,8 @@ class WebGpuDevice implements Device {
     })
   }
 
-  async compile(graph: Graph, { inPlace = {}, precision = 'float32' }: CompileOptions = {}): Promise<Program> {
-    const model = lower(graph, { rules: webgpuRules, lengthsAsInputs: true, precision })
+  async compile(graph: Graph, { inPlace = {}, float16 }: CompileOptions = {}): Promise<Program> {
+    const model = lower(graph, { rules: webgpuRules, lengthsAsInputs: true, ...(float16 === undefined ? {} : { precision: 'float16', weights: float16.weights }) })
     // With a preferred place for outputs, those that are given are not written to.
     const session = await enqueue(() => openSession(`graph ${graph.name}`, encodeModel(model), Object.keys(inPlace).length === 0))
     const program = new WebGpuProgram(graph, session, model.lengthInputs, this.#ledger, inPlace)

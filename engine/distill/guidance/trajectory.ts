@@ -17,7 +17,7 @@ export const trajectory: GuidanceWay = {
     if (training.freezeFrontend && !sameFrontend(student, source)) throw new UsageError('--source: expected the model that the student starts from, found another frontend')
     const { layerwiseWeight, outputWeight, teacherEvery, teacherMode } = guidance
     const teacher = { ...source, config: withRegularisation(source.config, training), parameters: source.parameters.slice() }
-    const learner = openLearner(device, teacher)
+    const learner = openLearner(device, teacher, { precision: stages.precision })
     const { gradient } = learner
     const learning = new StageRunner(device, teacher, { ...stages, training: true }, learner.weights)
     const watching = new StageRunner(device, teacher, { ...stages, training: false }, learner.weights)
@@ -44,14 +44,16 @@ export const trajectory: GuidanceWay = {
           },
         }
       },
-      begin: () => { gradient.clear(); },
+      begin: () => { learner.begin(); },
       leave: async (update) => {
         if (!learnsAt(update)) return
         const norm = await gradient.norm()
+        if (!Number.isFinite(norm) && learner.lossScale.follow(false)) return
         if (!Number.isFinite(norm)) throw new DivergedError(`update ${update + 1}: expected a finite gradient of the teacher that is trained beside the student, found ${norm}`)
-        await learner.step({ learningRate: learningRate(schedule, update), update: update / teacherEvery + 1, gradientScale: clipScale(norm, training.clipNorm), segments })
+        await learner.step({ learningRate: learningRate(schedule, update), update: update / teacherEvery + 1 - learner.lossScale.overflows, gradientScale: clipScale(norm, training.clipNorm), segments })
+        learner.lossScale.follow(true)
       },
-      state: { teacherParameters: teacher.parameters, teacherFirstMoment: learner.state.firstMoment, teacherSecondMoment: learner.state.secondMoment },
+      state: { teacherParameters: teacher.parameters, teacherFirstMoment: learner.state.firstMoment, teacherSecondMoment: learner.state.secondMoment, ...(learner.state.lossScale === undefined ? {} : { teacherLossScale: learner.state.lossScale }) },
       fetch: () => learner.fetch('all'),
       dispose: async () => {
         await learning.dispose()

@@ -3,7 +3,8 @@ import type { ParameterLayout, ParameterPlace, SpeechModel } from '../../models/
 import { float32, type Device, type DeviceTensor, type OutputMemory, type Program } from '../../runtime/index.ts'
 import { adamWDefaults, checkSegments, type AdamWSegment, type AdamWStep } from '../optimiser/adamw.ts'
 import { averageShare } from '../optimiser/weightAverage.ts'
-import type { Gradient, Learner, LearnerState, StageWeights } from './learner.ts'
+import type { Gradient, Learner, LearnerOptions, LearnerState, StageWeights } from './learner.ts'
+import { LossScale } from './lossScale.ts'
 import { packed, packedGradient, packedParameters, packedRows, packedWidth, stageView } from './packing.ts'
 import { adamWStep, overwritten, sumOfSquares, weightedSum } from './updates.ts'
 
@@ -69,6 +70,10 @@ export class PackedWeights implements StageWeights {
 
   async inputs(stage: string, { inputs }: Graph): Promise<Record<string, DeviceTensor>> {
     return inputs.some(({ params }) => params.name === packedParameters) ? { [packedParameters]: await this.stage(stage) } : {}
+  }
+
+  names(): ReadonlySet<string> {
+    return new Set([packedParameters])
   }
 
   /** The parameters of a stage, which programs may change in place. */
@@ -219,6 +224,7 @@ export class DeviceLearner implements Learner {
   readonly weights: PackedWeights
   readonly gradient: DeviceGradient
   readonly state: LearnerState
+  readonly lossScale: LossScale
   readonly #device: Device
   readonly #layout: ParameterLayout
   readonly #programs: UpdatePrograms
@@ -230,18 +236,24 @@ export class DeviceLearner implements Learner {
   /** What changed on the device since it last came back. */
   readonly #changed = { weights: false, moments: false }
 
-  constructor(device: Device, model: SpeechModel, averaged: Float32Array | undefined) {
+  constructor(device: Device, model: SpeechModel, { averaged, precision }: LearnerOptions = {}) {
     const { layout, parameters } = model
     const zeros = (): Float32Array => new Float32Array(layout.size)
     this.#device = device
     this.#layout = layout
     this.#programs = new UpdatePrograms(device)
-    this.state = { parameters, firstMoment: zeros(), secondMoment: zeros(), averaged }
+    this.lossScale = new LossScale(precision)
+    this.state = { parameters, firstMoment: zeros(), secondMoment: zeros(), averaged, lossScale: this.lossScale.state }
     this.weights = new PackedWeights(device, model)
     this.gradient = new DeviceGradient(device, layout, this.#programs)
     this.#firstMoment = new PackedVector(device, layout, this.state.firstMoment)
     this.#secondMoment = new PackedVector(device, layout, this.state.secondMoment)
     this.#averaged = averaged === undefined ? undefined : new PackedVector(device, layout, averaged)
+  }
+
+  begin(): void {
+    this.gradient.clear()
+    this.gradient.scale = this.lossScale.value
   }
 
   async step({ learningRate, update, gradientScale, segments }: AdamWStep): Promise<void> {

@@ -4,7 +4,8 @@ import { float32, type Device, type DeviceTensor } from '../../runtime/index.ts'
 import { GradientSum } from '../gradientSum.ts'
 import { AdamW, type AdamWStep } from '../optimiser/adamw.ts'
 import { followWeights } from '../optimiser/weightAverage.ts'
-import type { Learner, LearnerState, StageWeights } from './learner.ts'
+import type { Learner, LearnerOptions, LearnerState, StageWeights } from './learner.ts'
+import { LossScale } from './lossScale.ts'
 
 /** Parameters one by one, as views of the model's own: for a device that shares this process's memory. */
 export class HostWeights implements StageWeights {
@@ -29,6 +30,10 @@ export class HostWeights implements StageWeights {
     return fed
   }
 
+  names(stage: string): ReadonlySet<string> {
+    return new Set(this.#model.layout.stage(stage).map(({ local }) => local))
+  }
+
   dispose(): void {
     // Views need no giving back.
   }
@@ -39,13 +44,20 @@ export class HostLearner implements Learner {
   readonly weights: StageWeights
   readonly gradient: GradientSum
   readonly state: LearnerState
+  readonly lossScale: LossScale
   readonly #optimiser: AdamW
 
-  constructor(device: Device, model: SpeechModel, averaged: Float32Array | undefined) {
+  constructor(device: Device, model: SpeechModel, { averaged, precision }: LearnerOptions = {}) {
     this.weights = new HostWeights(device, model)
     this.gradient = new GradientSum(model.layout)
     this.#optimiser = new AdamW(model.layout.size)
-    this.state = { ...this.#optimiser.state, parameters: model.parameters, averaged }
+    this.lossScale = new LossScale(precision)
+    this.state = { ...this.#optimiser.state, parameters: model.parameters, averaged, lossScale: this.lossScale.state }
+  }
+
+  begin(): void {
+    this.gradient.clear()
+    this.gradient.scale = this.lossScale.value
   }
 
   step(options: AdamWStep): Promise<void> {

@@ -70,8 +70,8 @@ for (const name of ['cpu', 'webgpu'] as const) {
 
     it('does what learning in this process does', async () => {
       const [mine, theirs] = [createModel(config, 1), createModel(config, 1)]
-      const here = new HostLearner(device, mine, mine.parameters.slice())
-      const there = new DeviceLearner(device, theirs, theirs.parameters.slice())
+      const here = new HostLearner(device, mine, { averaged: mine.parameters.slice() })
+      const there = new DeviceLearner(device, theirs, { averaged: theirs.parameters.slice() })
       const live = device.liveBytes
       await learn(device, here, mine, 'here')
       await learn(device, there, theirs, 'there')
@@ -94,7 +94,7 @@ for (const name of ['cpu', 'webgpu'] as const) {
 
     it('has a norm that is not finite when an element is not', async () => {
       const model = createModel(config, 1)
-      const learner = new DeviceLearner(device, model, undefined)
+      const learner = new DeviceLearner(device, model)
       for (const value of [NaN, Infinity]) {
         const broken = new Float32Array(packedWidth * packedRows(stageView(model.parameters, model.layout.stage('head')).length))
         broken[3] = value

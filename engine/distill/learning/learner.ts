@@ -1,6 +1,8 @@
 import type { Graph } from '../../ir/index.ts'
+import type { Precision } from '../../onnx/index.ts'
 import type { ParameterPlace } from '../../models/index.ts'
 import type { Device, DeviceTensor, OutputMemory } from '../../runtime/index.ts'
+import type { LossScale } from './lossScale.ts'
 import type { AdamWState, AdamWStep } from '../optimiser/adamw.ts'
 
 /** How the programs of a model's stages come by its parameters. */
@@ -9,6 +11,8 @@ export interface StageWeights {
   adapt(built: Graph, stage: string): Graph
   /** The parameters among a program's inputs. They stay these weights' own. */
   inputs(stage: string, adapted: Graph): Promise<Record<string, DeviceTensor>>
+  /** Inputs of an adapted program that are parameters. */
+  names(stage: string): ReadonlySet<string>
   /** Forgets what is on the device; it goes up again from the model when it is next wanted. */
   dispose(): void
 }
@@ -35,6 +39,15 @@ export interface LearnerState extends AdamWState {
   readonly parameters: Float32Array
   /** Exponential average of the parameters, where one is kept. */
   readonly averaged: Float32Array | undefined
+  /** What a `LossScale` keeps, where programs compute in float16. */
+  readonly lossScale: Float32Array | undefined
+}
+
+export interface LearnerOptions {
+  /** A copy of the parameters that becomes their average, where one is to be kept. */
+  readonly averaged?: Float32Array | undefined
+  /** Float type of the programs that compute gradients; default: float32. */
+  readonly precision?: Precision | undefined
 }
 
 /**
@@ -45,6 +58,10 @@ export interface Learner {
   readonly weights: StageWeights
   readonly gradient: Gradient
   readonly state: LearnerState
+  /** Of float16 programs; 1 and never moved for others. */
+  readonly lossScale: LossScale
+  /** Makes the gradient zero, for an update to begin. */
+  begin(): void
   /** AdamW with what stands in `gradient`. */
   step(options: AdamWStep): Promise<void>
   /** Moves the average an update on (optimiser/weightAverage.ts). */
