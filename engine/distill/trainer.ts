@@ -317,6 +317,7 @@ class Trainer {
     const { files, lineage, out } = this.#request
     await this.#learner.fetch('weights')
     const tally = await this.#measure(this.#inference)
+    this.#inference.parametersChanged()
     const figures = tally.figures()
     if (!record) return figures
     const { update } = this.#state
