@@ -14,11 +14,14 @@ export class Peer {
   readonly #child: ChildProcessByStdio<Writable, Readable, null>
   readonly #lines: AsyncIterator<string>
   readonly version: string
+  /** What it computes on, where it says so. */
+  readonly device: string | undefined
 
-  private constructor(child: ChildProcessByStdio<Writable, Readable, null>, lines: AsyncIterator<string>, version: string) {
+  private constructor(child: ChildProcessByStdio<Writable, Readable, null>, lines: AsyncIterator<string>, { version, device }: { version: string; device?: string }) {
     this.#child = child
     this.#lines = lines
     this.version = version
+    this.device = device
   }
 
   /** Error when the command ends instead of getting ready; what it says of that goes to standard error. */
@@ -29,7 +32,7 @@ export class Peer {
     const iterator = lines[Symbol.asyncIterator]()
     const first = await Promise.race([iterator.next(), failed])
     if (first.done === true) throw new Error(`${command} ${args.join(' ')}: expected a line when ready, found its end`)
-    return new Peer(child, iterator, (JSON.parse(first.value) as { version: string }).version)
+    return new Peer(child, iterator, JSON.parse(first.value) as { version: string; device?: string })
   }
 
   async run(): Promise<PeerRun> {

@@ -1,8 +1,10 @@
-"""The target guided update of `cald bench` in PyTorch, as one would write it for a CPU: HF's Wav2Vec2 as teacher and, with bidirectional
+"""The target guided update of `cald bench` in PyTorch, as one would write it: HF's Wav2Vec2 as teacher and, with bidirectional
 Mamba2 mixers, as student; everything starts from the features of a frozen frontend. Answers each line on standard input with one
 JSON object: the milliseconds of an update or of an inference.
 
-python training_step.py training|inference base|large SECONDS BATCH THREADS
+python training_step.py training|inference tiny|base|large SECONDS BATCH THREADS [cpu|cuda [float32|bfloat16]]
+
+In bfloat16 the passes run under autocast; parameters, optimiser and what autocast keeps stay in float32.
 """
 
 import json
@@ -15,15 +17,28 @@ from torch import nn
 from transformers import Wav2Vec2Config, Wav2Vec2ForCTC
 
 task, size, seconds, batch, threads = sys.argv[1], sys.argv[2], float(sys.argv[3]), int(sys.argv[4]), int(sys.argv[5])
+place, dtype = (sys.argv[6:] + ["cpu", "float32"][len(sys.argv[6:]):])[:2]
 torch.set_num_threads(threads)
 torch.manual_seed(1)
 
 large = dict(feat_extract_norm="layer", do_stable_layer_norm=True, conv_bias=True, hidden_size=1024, num_hidden_layers=24, num_attention_heads=16, intermediate_size=4096)
-config = Wav2Vec2Config(mask_time_prob=0.05, layerdrop=0.0, attn_implementation="sdpa", **(large if size == "large" else {}))
+tiny = dict(hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=64, conv_dim=(8, 8), conv_kernel=(10, 4), conv_stride=(5, 4), num_conv_pos_embeddings=8, num_conv_pos_embedding_groups=2, vocab_size=12)
+config = Wav2Vec2Config(mask_time_prob=0.05, mask_time_length=4 if size == "tiny" else 10, layerdrop=0.0, attn_implementation="sdpa", **{"large": large, "tiny": tiny}.get(size, {}))
+mixer = dict(state=8, headdim=8) if size == "tiny" else dict(state=128, headdim=64)
+
+
+def passes():
+    """The types that forward passes compute in."""
+    return torch.autocast(place, dtype=torch.bfloat16, enabled=dtype == "bfloat16")
+
+
+def wait():
+    if place == "cuda":
+        torch.cuda.synchronize()
 
 
 class Mamba2(nn.Module):
-    """expand 1, d_state 128, d_conv 4, headdim 64, one group; the recurrence in chunks (Dao & Gu 2024, listing 1), all of it matrix products."""
+    """expand 1, d_state 128, d_conv 4, headdim 64 (8 and 8 in the tiny model), one group; the recurrence in chunks (Dao & Gu 2024, listing 1), all of it matrix products."""
 
     def __init__(self, width, state=128, headdim=64, conv=4, chunk=64):
         super().__init__()
@@ -57,7 +72,7 @@ class Mamba2(nn.Module):
         v = v.view(b, n, q, heads, dim).transpose(2, 3)
         g = g.view(b, n, q, heads).transpose(2, 3).cumsum(-1)
         B, C = B.view(b, n, q, -1), C.view(b, n, q, -1)
-        mask = torch.ones(q, q, dtype=torch.bool).tril()
+        mask = torch.ones(q, q, dtype=torch.bool, device=x.device).tril()
         decay = torch.exp((g[..., :, None] - g[..., None, :]).masked_fill(~mask, float("-inf")))
         inside = ((C @ B.transpose(-1, -2))[:, :, None] * decay) @ v
         ends = torch.exp(g[..., -1:] - g)
@@ -75,7 +90,7 @@ class Mamba2(nn.Module):
 class BiMamba2(nn.Module):
     def __init__(self, width):
         super().__init__()
-        self.fw_mamba, self.bw_mamba = Mamba2(width), Mamba2(width)
+        self.fw_mamba, self.bw_mamba = Mamba2(width, **mixer), Mamba2(width, **mixer)
 
     def forward(self, hidden_states, **_):
         return self.fw_mamba(hidden_states) + self.bw_mamba(hidden_states.flip(1)).flip(1), None
@@ -100,12 +115,12 @@ def encode(model, outputs, features):
 
 
 samples = round(seconds * 16000)
-audio = 0.1 * torch.randn(batch if task == "training" else 1, samples)
+audio = 0.1 * torch.randn(batch if task == "training" else 1, samples).to(place)
 if task == "inference":
-    teacher = Wav2Vec2ForCTC(config).eval()
+    teacher = Wav2Vec2ForCTC(config).eval().to(place)
 
     def run():
-        with torch.inference_mode():
+        with torch.inference_mode(), passes():
             normal = (audio - audio.mean(-1, keepdim=True)) / torch.sqrt(audio.var(-1, keepdim=True, unbiased=False) + 1e-7)
             teacher(normal).logits
 
@@ -117,19 +132,22 @@ else:
         layer.attention = BiMamba2(config.hidden_size)
     taught_by, heard = listen(teacher), listen(student)
     student.freeze_feature_encoder()
-    student.train()
+    teacher.to(place)
+    student.to(place).train()
     with torch.no_grad():
         features = teacher.wav2vec2.feature_extractor(audio).transpose(1, 2).contiguous()
     frames = features.shape[1]
-    characters = round(12 * seconds)
-    targets = torch.randint(1, config.vocab_size, (batch, characters))
+    characters = min(round(12 * seconds), frames // 2)
+    targets = torch.randint(1, config.vocab_size, (batch, characters)).to(place)
     optimiser = torch.optim.AdamW([p for p in student.parameters() if p.requires_grad], lr=1e-5, weight_decay=5e-3, fused=True)
     norm = lambda x: F.layer_norm(x, (config.hidden_size,))
 
     def run():
-        with torch.no_grad():
-            lessons, taught = encode(teacher, taught_by, features)
-        hidden, logits = encode(student, heard, features)
+        with passes():
+            with torch.no_grad():
+                lessons, taught = encode(teacher, taught_by, features)
+            hidden, logits = encode(student, heard, features)
+        hidden, lessons, logits, taught = [h.float() for h in hidden], [h.float() for h in lessons], logits.float(), taught.float()
         lengths = torch.full((batch,), frames)
         log_probs = F.log_softmax(logits, -1).transpose(0, 1)
         loss = F.ctc_loss(log_probs, targets, lengths, torch.full((batch,), characters), blank=config.pad_token_id, reduction="sum") / (batch * characters)
@@ -142,12 +160,15 @@ else:
 
 
 def peak():
+    if place == "cuda":
+        return torch.cuda.max_memory_allocated()
     return next(int(line.split()[1]) * 1024 for line in open("/proc/self/status") if line.startswith("VmHWM"))
 
 
-print(json.dumps({"ready": True, "version": torch.__version__}), flush=True)
+print(json.dumps({"ready": True, "version": torch.__version__, "device": torch.cuda.get_device_name() if place == "cuda" else "cpu"}), flush=True)
 for _ in sys.stdin:
     started, processor = time.perf_counter(), time.process_time()
     run()
+    wait()
     milliseconds, processor = 1000 * (time.perf_counter() - started), 1000 * (time.process_time() - processor)
     print(json.dumps({"milliseconds": milliseconds, "processorMilliseconds": processor, "peakBytes": peak()}), flush=True)

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { InvalidArgumentError, Option, type Command } from 'commander'
-import { guidanceNames, type GuidanceName, type GuidanceInput, type MixerInput, type TextSettings, type TrainingInput, type TrainingSettings } from '../contract/index.ts'
+import { guidanceNames, precisionNames, type GuidanceName, type GuidanceInput, type MixerInput, type PrecisionName, type TextSettings, type TrainingInput, type TrainingSettings } from '../contract/index.ts'
 
 const number = (accepts: (value: number) => boolean, expected: string) => (text: string): number => {
   const value = Number(text)
@@ -58,6 +58,7 @@ export interface TrainingFlags extends ComputeFlags, TextFlags, LabelFlags {
   dev: string[]
   out: string
   resume?: true | number
+  precision: PrecisionName
   steps: number
   batchSeconds: number
   microBatches: number
@@ -103,6 +104,7 @@ export const withTraining = (command: Command, { lr }: { lr: number }): Command 
     .requiredOption('--out <folder>', 'new folder for the run: models, checkpoints, metrics')
     .option('--resume [update]', 'go on from the newest checkpoint in --out, or from that of an update', count)
     .option('--steps <n>', 'updates', count, 1000)
+    .addOption(new Option('--precision <type>', 'float type that gradients are computed in; weights stay float32; auto: float16 on a webgpu device that has it').choices(precisionNames).default('auto'))
     .option('--batch-seconds <s>', 'padded audio in one micro-batch, in seconds', positive, 60)
     .option('--micro-batches <n>', 'micro-batches whose gradients make one update', count, 1)
     .option('--lr <rate>', 'peak learning rate', positive, lr)

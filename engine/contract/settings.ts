@@ -118,3 +118,7 @@ export const classificationHeadKinds = ['projector', 'direct'] as const
 export type ClassificationHeadKind = (typeof classificationHeadKinds)[number]
 
 export const deviceSchema = z.enum(['auto', 'cpu', 'webgpu'])
+
+/** Float types that gradients may be computed in; parameters are kept in float32. */
+export const precisionNames = ['auto', 'float32', 'float16'] as const
+export type PrecisionName = (typeof precisionNames)[number]

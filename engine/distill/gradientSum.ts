@@ -1,7 +1,14 @@
 import { viewOf, type ParameterLayout, type ParameterPlace } from '../models/index.ts'
+import type { Device, DeviceTensor, OutputMemory } from '../runtime/index.ts'
+import type { Gradient } from './learning/learner.ts'
+import { gradientNorm } from './optimiser/clip.ts'
 
-/** The gradient of all parameters, summed over the micro-batches of an update. What comes first at a place may be written where it stands, which saves clearing and adding: three passes over memory. */
-export class GradientSum {
+/**
+ * The gradient of all parameters in this process's memory. What comes first at a place may be written where it stands, which saves clearing and
+ * adding: three passes over memory.
+ */
+export class GradientSum implements Gradient {
+  scale = 1
   readonly #layout: ParameterLayout
   readonly #sum: Float32Array
   /** Offsets of the places where something of this update stands; the others hold what is left of the one before. */
@@ -12,9 +19,22 @@ export class GradientSum {
     this.#sum = new Float32Array(layout.size)
   }
 
-  /** Makes the sum zero. */
   clear(): void {
     this.#written.clear()
+  }
+
+  memoryOf(stage: string): OutputMemory {
+    return Object.fromEntries(this.#layout.stage(stage).map((place) => [`d.${place.local}`, this.memory(place)]))
+  }
+
+  async take(stage: string, outputs: Readonly<Record<string, DeviceTensor>>, device: Device): Promise<void> {
+    for (const place of this.#layout.stage(stage)) {
+      const tensor = outputs[`d.${place.local}`]
+      if (tensor === undefined) continue
+      const { data } = await device.read(tensor)
+      this.add(place, data as Float32Array)
+      tensor.dispose()
+    }
   }
 
   /** Where a gradient that is the first of its place may be written, before it is added; undefined when there is a sum already. */
@@ -30,7 +50,22 @@ export class GradientSum {
     this.#written.add(place.offset)
   }
 
-  /** The sum, one number a parameter; zero where nothing was added. */
+  /** What stands in `other` alone is added; a place where nothing does is left. */
+  addScaled(other: GradientSum, factor: number): Promise<void> {
+    for (const place of this.#layout.places) if (other.#written.has(place.offset)) this.add(place, viewOf(other.#sum, place).map((value) => factor * value))
+    return Promise.resolve()
+  }
+
+  norm(): Promise<number> {
+    return Promise.resolve(gradientNorm([this.values]) / this.scale)
+  }
+
+  read(): Promise<Float32Array> {
+    const { values, scale } = this
+    return Promise.resolve(scale === 1 ? values : values.map((value) => value / scale))
+  }
+
+  /** `scale` times the gradient as it stands here; zero where nothing was added. */
   get values(): Float32Array {
     for (const place of this.#layout.places) {
       if (this.#written.has(place.offset)) continue

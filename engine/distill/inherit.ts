@@ -14,9 +14,12 @@ export const inheritedMixer = ({ hidden_size, num_attention_heads }: Wav2Vec2Con
 /** The share that activation, gate and norm have in an update (0-based): 0 up to `after`, then rising evenly to 1 over `over` updates. */
 export const mixerShare = ({ after, over }: NonNullable<TrainingSettings['mixerSwitch']>, update: number): number => Math.min(1, Math.max(0, (update + 1 - after) / over))
 
+/** Where every mixer has that share. */
+export const mixerSharePlaces = ({ layout }: Pick<SpeechModel, 'layout'>): ParameterPlace[] => layout.places.filter(({ local }) => local.endsWith('_mamba.blend'))
+
 /** Sets that share in every mixer of `parameters`. */
-export const setMixerShare = ({ layout }: Pick<SpeechModel, 'layout'>, parameters: Float32Array, share: number): void => {
-  for (const place of layout.places) if (place.local.endsWith('_mamba.blend')) viewOf(parameters, place).fill(share)
+export const setMixerShare = (model: Pick<SpeechModel, 'layout'>, parameters: Float32Array, share: number): void => {
+  for (const place of mixerSharePlaces(model)) viewOf(parameters, place).fill(share)
 }
 
 /** Frames over which a state of an inherited mixer fades to 1/e; it weights what it hears by the reciprocal, so that it begins as a running mean. */

@@ -1,6 +1,6 @@
-import { layerStage, type ParameterPlace, type SpeechModel, viewOf } from '../models/index.ts'
+import { layerStage, type ParameterPlace, type SpeechModel } from '../models/index.ts'
 import type { Device, DeviceTensor } from '../runtime/index.ts'
-import { GradientSum } from './gradientSum.ts'
+import { openGradient, type Gradient } from './learning/index.ts'
 import type { MicroBatch } from './microBatches.ts'
 import { normalisersOf, type LossParts, type Normalisers } from './objective.ts'
 import type { AdamWSegment } from './optimiser/adamw.ts'
@@ -25,20 +25,23 @@ export class MixerPhase {
   }
 
   /** Adds the gradient of the mean over layers of the share of the attention's output that the mixer misses, weighted by the batch's share of the update's frames. */
-  async learn({ batch }: MicroBatch, features: DeviceTensor, normalisers: Normalisers, gradient: GradientSum): Promise<LossParts> {
+  async learn({ batch }: MicroBatch, features: DeviceTensor, normalisers: Normalisers, gradient: Gradient): Promise<LossParts> {
     const share = normalisersOf([batch]).frames / normalisers.frames
     const pass = await forwardPass(this.#device, this.#start, features, batch)
     const alignment: number[] = []
     const weight = Float32Array.from({ length: batch.batch * batch.frames }, (_, i) => Number(i % batch.frames < batch.lengths[Math.floor(i / batch.frames)]!))
-    const own = new GradientSum(this.#student.model.layout)
-    for (let layer = 0; layer < this.#student.layers; layer++) {
-      const attention = await this.#start.mixer(layer, pass.inputs[layer]!, batch)
-      alignment.push(share * (await this.#student.mixerBackward(layer, pass.inputs[layer]!, { teacher: attention, weight }, batch, own)))
-      attention.dispose()
+    const own = openGradient(this.#device, this.#student.model.layout)
+    try {
+      for (let layer = 0; layer < this.#student.layers; layer++) {
+        const attention = await this.#start.mixer(layer, pass.inputs[layer]!, batch)
+        alignment.push(share * (await this.#student.mixerBackward(layer, pass.inputs[layer]!, { teacher: attention, weight }, batch, own)))
+        attention.dispose()
+      }
+      await gradient.addScaled(own, share / this.#student.layers)
+    } finally {
+      disposePass(pass)
+      own.clear()
     }
-    disposePass(pass)
-    const factor = share / this.#student.layers
-    for (const place of mixerPlaces(this.#student.model)) gradient.add(place, viewOf(own.values, place).map((value) => factor * value))
     const layerwise = alignment.reduce((a, b) => a + b, 0) / alignment.length
     return { loss: layerwise, task: 0, layerwise, output: 0, alignment, infeasible: 0 }
   }

@@ -1,6 +1,6 @@
 import type { SpeechBatch } from '../models/index.ts'
 import type { HostTensor } from '../runtime/index.ts'
-import type { GradientSum } from './gradientSum.ts'
+import type { Gradient } from './learning/index.ts'
 import { countedFrames, frameWeights, type Objective, type Targeted } from './objectives/index.ts'
 import { backwardPass, hiddenStates, type Pass } from './passes.ts'
 import type { BatchContext, HiddenSpans, MaskSource, StageRunner } from './runner.ts'
@@ -69,7 +69,7 @@ export const accumulateGradient = async (
   lesson: Lesson | undefined,
   batch: TrainingBatch,
   normalisers: Normalisers,
-  gradient: GradientSum,
+  gradient: Gradient,
   frontendTrained: boolean,
 ): Promise<LossParts> => {
   const { layers } = runner

@@ -1,6 +1,6 @@
 import { float32, type Device, type DeviceTensor } from '../runtime/index.ts'
 import type { SpeechBatch } from '../models/index.ts'
-import type { GradientSum } from './gradientSum.ts'
+import type { Gradient } from './learning/index.ts'
 import type { BatchContext, Guide, Kept, StageRunner } from './runner.ts'
 
 /** What a forward pass over the stages leaves behind, for its backward pass and for those it teaches. */
@@ -74,12 +74,12 @@ export const backwardPass = async (
   { features, inputs, kept, logitsShape, dropped }: Pass,
   dLogits: Float32Array,
   batch: BatchContext,
-  gradient: GradientSum,
+  gradient: Gradient,
   { guides, audio }: { guides: readonly Guide[] | undefined; audio: SpeechBatch | undefined },
 ): Promise<number[]> => {
   const { layers } = runner
   const guideOf = (layer: number): Guide | undefined => (dropped.has(layer) ? undefined : guides?.[layer])
-  const losses = new Array<number>(layers).fill(0)
+  const losses = new Array<DeviceTensor | undefined>(layers).fill(undefined)
   let { dx, alignment } = await runner.headBackward(inputs[layers]!, float32(dLogits, logitsShape), batch, gradient, guideOf(layers - 1))
   losses[layers - 1] = alignment
   for (let i = layers - 1; i >= 0; i--) {
@@ -96,5 +96,7 @@ export const backwardPass = async (
   dx!.dispose()
   if (audio !== undefined) await runner.frontendBackward(audio, dFeatures!, gradient)
   dFeatures?.dispose()
-  return losses
+  const told: number[] = []
+  for (const loss of losses) told.push(await runner.loss(loss))
+  return told
 }

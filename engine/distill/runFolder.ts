@@ -13,6 +13,8 @@ export interface TrainingState {
   readonly secondMoment: Float32Array
   /** Their exponential average, where one is kept. */
   readonly averaged: Float32Array | undefined
+  /** Of a run in float16: its loss scale. */
+  readonly lossScale: Float32Array | undefined
   /** What a way of guiding changes besides, by name. */
   readonly guide: Readonly<Record<string, Float32Array>>
   best: ({ readonly update: number } & Figures) | undefined
@@ -32,9 +34,10 @@ interface Progress {
 
 const folderName = (update: number): string => `update-${String(update).padStart(8, '0')}`
 /** Every vector of a state, under the name it has in a checkpoint. */
-const vectorsOf = ({ parameters, firstMoment, secondMoment, averaged, guide }: TrainingState): Record<string, Float32Array> => ({
+const vectorsOf = ({ parameters, firstMoment, secondMoment, averaged, lossScale, guide }: TrainingState): Record<string, Float32Array> => ({
   ...{ parameters, firstMoment, secondMoment },
   ...(averaged === undefined ? {} : { averaged }),
+  ...(lossScale === undefined ? {} : { lossScale }),
   ...guide,
 })
 

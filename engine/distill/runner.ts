@@ -1,9 +1,9 @@
 import { fillKeepMask } from '../random.ts'
 import { evaluateShape } from '../ir/index.ts'
-import { layerStage, paddingTensors, validFramesTensor, viewOf, type BatchFrames, type ParameterPlace, type SpeechBatch, type SpeechModel } from '../models/index.ts'
+import { layerStage, paddingTensors, validFramesTensor, type BatchFrames, type SpeechBatch, type SpeechModel } from '../models/index.ts'
 import { maskName } from '../nn/index.ts'
 import { bool, float32, type Device, type DeviceTensor, type HostTensor, type OutputMemory, type Program } from '../runtime/index.ts'
-import type { GradientSum } from './gradientSum.ts'
+import { openWeights, type Gradient, type StageWeights } from './learning/index.ts'
 import { trainingStages, type StageGraphs, type StageKind, type StageOptions } from './stages.ts'
 
 /** What names the random numbers of one micro-batch. */
@@ -59,6 +59,8 @@ type Direction = 'forward' | 'backward' | 'guidedBackward'
 export type Kept = Readonly<Record<string, DeviceTensor>>
 type Inputs = Readonly<Record<string, HostTensor | DeviceTensor>>
 
+const scaled = ({ dtype, shape, data }: HostTensor, scale: number): HostTensor => (scale === 1 ? { dtype, shape, data } : { dtype, shape, data: data.map((value) => scale * value) })
+
 const isHost = (tensor: HostTensor | DeviceTensor): tensor is HostTensor => 'data' in tensor
 
 /** Runs the stages of one model forward and backward, one program at a time. */
@@ -67,10 +69,15 @@ export class StageRunner {
   readonly #device: Device
   readonly #graphs: Readonly<Record<StageKind, StageGraphs>>
   readonly #programs = new Map<string, Promise<Program>>()
-  /** Parameters on the device, by their names in the model; they go up when a program first wants them. */
-  readonly #resident = new Map<string, DeviceTensor>()
+  readonly #float16: boolean
+  readonly #weights: StageWeights
+  readonly #ownsWeights: boolean
 
-  constructor(device: Device, model: SpeechModel, options: StageOptions) {
+  /** `weights`: of a model that learns, its learner's; by default the model's as they are when they are first wanted. */
+  constructor(device: Device, model: SpeechModel, options: StageOptions, weights?: StageWeights) {
+    this.#weights = weights ?? openWeights(device, model)
+    this.#ownsWeights = weights === undefined
+    this.#float16 = options.precision === 'float16'
     this.model = model
     this.#device = device
     this.#graphs = trainingStages(model.config, options)
@@ -113,8 +120,8 @@ export class StageRunner {
   }
 
   /** Adds the gradient of the share of `teacher` (another mixer's output for the same input) that the mixer misses, and returns the share; `weight`: [batch, time]. */
-  async mixerBackward(index: number, x: DeviceTensor, guide: Guide, context: BatchContext, gradient: GradientSum): Promise<number> {
-    return (await this.#backward('mixer', layerStage(index), { x }, context, gradient, guide)).alignment
+  async mixerBackward(index: number, x: DeviceTensor, guide: Guide, context: BatchContext, gradient: Gradient): Promise<number> {
+    return this.loss((await this.#backward('mixer', layerStage(index), { x }, context, gradient, guide)).alignment)
   }
 
   /** The last hidden state (behind the final norm) and the logits. */
@@ -124,31 +131,33 @@ export class StageRunner {
   }
 
   /** Adds the head's parameter gradients to `gradient` and returns the gradient of its input, with the weighted alignment loss. */
-  headBackward(x: DeviceTensor, dLogits: HostTensor, context: BatchContext, gradient: GradientSum, guide?: Guide): Promise<StageGradient> {
-    return this.#backward('head', 'head', { x, dy: dLogits }, context, gradient, guide)
+  headBackward(x: DeviceTensor, dLogits: HostTensor, context: BatchContext, gradient: Gradient, guide?: Guide): Promise<StageGradient> {
+    return this.#backward('head', 'head', { x, dy: scaled(dLogits, gradient.scale) }, context, gradient, guide)
   }
 
-  layerBackward(index: number, x: DeviceTensor, dy: DeviceTensor, context: BatchContext, gradient: GradientSum, guide?: Guide, kept?: Kept): Promise<StageGradient> {
+  layerBackward(index: number, x: DeviceTensor, dy: DeviceTensor, context: BatchContext, gradient: Gradient, guide?: Guide, kept?: Kept): Promise<StageGradient> {
     return this.#backward('layer', layerStage(index), { x, dy, ...kept }, context, gradient, guide, Object.keys(kept ?? {}).length)
   }
 
   /** `dx`, the gradient of the features, is there when the frontend is trained. */
-  projectionBackward(features: DeviceTensor, dy: DeviceTensor, context: BatchContext, gradient: GradientSum): Promise<StageGradient> {
+  projectionBackward(features: DeviceTensor, dy: DeviceTensor, context: BatchContext, gradient: Gradient): Promise<StageGradient> {
     return this.#backward('projection', 'projection', { x: features, dy }, context, gradient)
   }
 
-  async frontendBackward(audio: SpeechBatch, dy: DeviceTensor, gradient: GradientSum): Promise<void> {
+  async frontendBackward(audio: SpeechBatch, dy: DeviceTensor, gradient: Gradient): Promise<void> {
     await this.#backward('frontend', 'frontend', { ...this.#audioInputs(audio), dy }, undefined, gradient)
   }
 
-  /** To be called when the model's parameters have changed since a program ran: those on the device are the old ones. */
-  parametersChanged(): void {
-    for (const tensor of this.#resident.values()) tensor.dispose()
-    this.#resident.clear()
+  /** The alignment loss of a stage, which is disposed of; 0 where there was no guide. To be asked for when all stages have been asked to compute: it waits for the device. */
+  async loss(alignment: DeviceTensor | undefined): Promise<number> {
+    if (alignment === undefined) return 0
+    const [loss] = (await this.#device.read(alignment)).data
+    alignment.dispose()
+    return loss!
   }
 
   async dispose(): Promise<void> {
-    this.parametersChanged()
+    if (this.#ownsWeights) this.#weights.dispose()
     for (const program of this.#programs.values()) await (await program).dispose()
     this.#programs.clear()
   }
@@ -157,28 +166,17 @@ export class StageRunner {
     return { audio: float32(audio.data, audio.shape), validFrames: validFramesTensor(this.model.config, audio) }
   }
 
-  async #backward(kind: StageKind, stage: string, inputs: Inputs, context: BatchContext | undefined, gradient: GradientSum, guide?: Guide, kept = 0): Promise<StageGradient> {
-    const guided = guide === undefined || context === undefined ? {} : { teacher: guide.teacher, alignmentWeight: float32(guide.weight, [context.batch, context.frames]) }
-    const memory = Object.fromEntries(this.model.layout.stage(stage).map((place) => [`d.${place.local}`, gradient.memory(place)]))
-    const outputs = await this.#run(kind, guide === undefined ? 'backward' : 'guidedBackward', stage, { ...inputs, ...guided }, context, kept, memory)
-    const { dx, alignment } = outputs
-    for (const place of this.model.layout.stage(stage)) {
-      const tensor = outputs[`d.${place.local}`]
-      if (tensor === undefined) continue
-      const { data } = await this.#device.read(tensor)
-      gradient.add(place, data as Float32Array)
-      tensor.dispose()
-    }
-    const loss = alignment === undefined ? 0 : (await this.#device.read(alignment)).data[0]!
-    alignment?.dispose()
-    return { dx, alignment: loss }
+  async #backward(kind: StageKind, stage: string, inputs: Inputs, context: BatchContext | undefined, gradient: Gradient, guide?: Guide, kept = 0): Promise<StageGradient> {
+    const guided = guide === undefined || context === undefined ? {} : { teacher: guide.teacher, lossScale: float32(Float32Array.of(gradient.scale), [1, 1, 1]), alignmentWeight: float32(guide.weight, [context.batch, context.frames]) }
+    const outputs = await this.#run(kind, guide === undefined ? 'backward' : 'guidedBackward', stage, { ...inputs, ...guided }, context, kept, gradient.memoryOf(stage))
+    await gradient.take(stage, outputs, this.#device)
+    return { dx: outputs.dx, alignment: outputs.alignment }
   }
 
   async #run(kind: StageKind, direction: Direction, stage: string, inputs: Inputs, context: BatchContext | undefined, kept = 0, memory: OutputMemory = {}): Promise<Record<string, DeviceTensor>> {
-    const program = await this.#program(kind, direction, kept)
+    const program = await this.#program(kind, direction, kept, stage)
     const wanted = new Set(program.graph.inputs.map(({ params }) => params.name))
-    const all: Record<string, HostTensor | DeviceTensor> = { ...inputs }
-    for (const place of this.model.layout.stage(stage)) if (wanted.has(place.local)) all[place.local] = await this.#parameter(place)
+    const all: Record<string, HostTensor | DeviceTensor> = { ...inputs, ...(await this.#weights.inputs(stage, program.graph)) }
     if (context !== undefined) Object.assign(all, this.#contextInputs(kind, stage, context))
     const fed: Record<string, DeviceTensor> = {}
     const own: DeviceTensor[] = []
@@ -195,14 +193,6 @@ export class StageRunner {
     }
   }
 
-  async #parameter(place: ParameterPlace): Promise<DeviceTensor> {
-    const known = this.#resident.get(place.name)
-    if (known !== undefined) return known
-    const tensor = await this.#device.upload(float32(viewOf(this.model.parameters, place), place.shape))
-    this.#resident.set(place.name, tensor)
-    return tensor
-  }
-
   #contextInputs(kind: StageKind, stage: string, context: BatchContext): Record<string, HostTensor> {
     const { batch, frames, spans, masks } = context
     const result: Record<string, HostTensor> = { ...paddingTensors(context) }
@@ -216,13 +206,15 @@ export class StageRunner {
     return result
   }
 
-  #program(kind: StageKind, direction: Direction, kept: number): Promise<Program> {
+  /** All stages of a kind share their programs. */
+  #program(kind: StageKind, direction: Direction, kept: number, stage: string): Promise<Program> {
     const key = `${kind} ${direction} ${kept}`
     const known = this.#programs.get(key)
     if (known !== undefined) return known
     const graph = (kept === 0 ? this.#graphs[kind] : this.#graphs[kind].keeping(kept))[direction]
     if (graph === undefined) throw new TypeError(`the ${kind} has no ${direction} program`)
-    const compiled = this.#device.compile(graph)
+    const float16 = this.#float16 ? { weights: this.#weights.names(stage) } : undefined
+    const compiled = this.#device.compile(this.#weights.adapt(graph, stage), { float16 })
     this.#programs.set(key, compiled)
     return compiled
   }
@@ -230,6 +222,6 @@ export class StageRunner {
 
 export interface StageGradient {
   readonly dx: DeviceTensor | undefined
-  /** Weighted alignment loss of this stage; 0 without a guide. */
-  readonly alignment: number
+  /** Weighted alignment loss of this stage, [1, 1, 1], for `loss`; undefined without a guide. */
+  readonly alignment: DeviceTensor | undefined
 }

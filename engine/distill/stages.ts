@@ -1,6 +1,7 @@
 import { gradients, type Seed } from '../autodiff/index.ts'
 import { constant, div, evaluateShape, graph, input, matrixWork, meanLast, mul, reshape, square, sub, substitute, sum, variable, type Graph, type Op, type Value } from '../ir/index.ts'
 import { encoderLayer, frontend, head, mixerOutput, paddingInputs, projection, validFramesInput, type Wav2Vec2Config } from '../models/index.ts'
+import type { Precision } from '../onnx/index.ts'
 import { MaskedDropout, noDropout, normalise, Parameters, type DropoutSite } from '../nn/index.ts'
 
 /** The programs of one stage: all encoder layers share one of each. */
@@ -25,6 +26,8 @@ export interface StageOptions {
   readonly timeMask: boolean
   readonly featureMask: boolean
   readonly frontendTrained: boolean
+  /** Float type of the programs; in float16 gradients are taken of `lossScale`, an input, times the alignment loss. Default: float32. */
+  readonly precision?: Precision | undefined
 }
 
 /** Epsilon of the layer norms that the alignment compares hidden states after. */
@@ -83,7 +86,7 @@ const stageGraphs = (name: string, options: StageOptions, build: (p: Parameters,
   const fromAbove: Seed[] = y === undefined ? [] : [{ value: y, gradient: input('dy', y.type.shape) }]
   const guided = (hiddenState: Value): Graph => {
     const alignment = loss(hiddenState)
-    return graph(`${name} guided backward`, { ...named([...fromAbove, { value: alignment, gradient: constant([1], [1, 1, 1]) }]), alignment })
+    return graph(`${name} guided backward`, { ...named([...fromAbove, { value: alignment, gradient: options.precision === 'float16' ? input('lossScale', [1, 1, 1]) : constant([1], [1, 1, 1]) }]), alignment })
   }
   const backward = y === undefined ? undefined : graph(`${name} backward`, named(fromAbove))
   const guidedBackward = aligned === undefined ? undefined : guided(aligned)

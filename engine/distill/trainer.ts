@@ -5,20 +5,20 @@ import type { LoadOptions, Utterance } from '../datasets/index.ts'
 import { DivergedError, InterruptedError, UsageError } from '../errors.ts'
 import { isBetter } from '../evaluate/index.ts'
 import { Inference, saveModel, withLineage, type ModelFiles, type SpeechModel } from '../models/index.ts'
+import type { Precision } from '../onnx/index.ts'
 import type { Device } from '../runtime/index.ts'
 import { tallyAnswers } from './evaluation.ts'
 import { FeatureStore } from './features.ts'
 import { guidanceWays, sameFrontend, type Classroom, type Guide, type Waypoint } from './guidance/index.ts'
-import { GradientSum } from './gradientSum.ts'
 import { MicroBatches, type MicroBatch } from './microBatches.ts'
-import { mixerShare, setMixerShare } from './inherit.ts'
+import { mixerShare, mixerSharePlaces } from './inherit.ts'
+import { openLearner, type Learner } from './learning/index.ts'
 import { MixerPhase, mixerSegments } from './mixerPhase.ts'
 import { accumulateGradient, normalisersOf, type LossParts, type Normalisers } from './objective.ts'
-import { AdamW, type AdamWSegment } from './optimiser/adamw.ts'
-import { clipScale, firstNonFinite, gradientNorm, largestGradient } from './optimiser/clip.ts'
+import type { AdamWSegment } from './optimiser/adamw.ts'
+import { clipScale, firstNonFinite, largestGradient } from './optimiser/clip.ts'
 import { scheduleOf, segmentsOf } from './optimiser/fromSettings.ts'
 import { learningRate, type Schedule } from './optimiser/schedule.ts'
-import { followWeights } from './optimiser/weightAverage.ts'
 import { disposePass, forwardPass, keptBytes } from './passes.ts'
 import { withRegularisation } from './regularisation.ts'
 import { difference, loadCheckpoint, saveCheckpoint, stateHash, type Resume, type TrainingState } from './runFolder.ts'
@@ -50,6 +50,8 @@ export interface TrainingRequest {
   readonly out: string
   readonly resume: Resume
   readonly device: Device
+  /** Float type to compute gradients in; default: float32. */
+  readonly precision?: Precision | undefined
 }
 
 export interface TrainingResult {
@@ -72,8 +74,7 @@ class Trainer {
   readonly #mixerPhase: MixerPhase | undefined
   readonly #inference: Inference
   readonly #features: FeatureStore | undefined
-  readonly #optimiser: AdamW
-  readonly #gradient: GradientSum
+  readonly #learner: Learner
   readonly #segments: readonly AdamWSegment[]
   readonly #schedule: Schedule
   readonly #state: TrainingState
@@ -84,23 +85,22 @@ class Trainer {
     this.#request = request
     this.#signal = signal
     this.#onEvent = onEvent
-    const { student, settings, device, guidance } = request
+    const { student, settings, device, guidance, precision } = request
     const trained = { ...student, config: withRegularisation(student.config, settings) }
     const { config } = trained
-    const options = { timeMask: config.mask_time_prob > 0, featureMask: config.mask_feature_prob > 0, frontendTrained: !settings.freezeFrontend }
-    this.#student = new StageRunner(device, trained, { ...options, training: true })
+    const options = { timeMask: config.mask_time_prob > 0, featureMask: config.mask_feature_prob > 0, frontendTrained: !settings.freezeFrontend, precision }
+    const averaged = settings.averageDecay === undefined ? undefined : student.parameters.slice()
+    this.#learner = openLearner(device, student, { averaged, precision })
+    this.#student = new StageRunner(device, trained, { ...options, training: true }, this.#learner.weights)
     const masks: Classroom['masks'] = (key) => drawnMasks({ seed: settings.seed, ...key }, 'teacher.')
     this.#guide = guidance === undefined ? undefined : guidanceWays[guidance.guidance].open({ ...request, guidance, training: settings, stages: options, masks })
     this.#mixerPhase = settings.mixerPhase === undefined ? undefined : new MixerPhase(device, this.#student, request.source!, options)
-    const averaged = settings.averageDecay === undefined ? undefined : student.parameters.slice()
     this.#kept = averaged === undefined ? student : { ...student, parameters: averaged }
     this.#inference = this.#inferenceOf(this.#kept)
     this.#features = settings.freezeFrontend ? new FeatureStore(device, this.#student, request.audio, settings.featureCacheBytes) : undefined
-    this.#optimiser = new AdamW(student.layout.size)
-    this.#gradient = new GradientSum(student.layout)
     this.#segments = segmentsOf(student, settings)
     this.#schedule = scheduleOf(settings)
-    this.#state = { update: 0, parameters: student.parameters, ...this.#optimiser.state, averaged, guide: this.#guide?.state ?? {}, best: undefined, skipped: 0 }
+    this.#state = { update: 0, ...this.#learner.state, guide: this.#guide?.state ?? {}, best: undefined, skipped: 0 }
     this.#microBatches = new MicroBatches(request, config, this.#features)
     this.#memory = new MemoryLimit((message) => { onEvent({ kind: 'note', message }); })
   }
@@ -131,6 +131,7 @@ class Trainer {
     } finally {
       await log.close()
       await this.#student.dispose()
+      await this.#learner.dispose()
       await this.#guide?.dispose()
       await this.#mixerPhase?.dispose()
       await this.#inference.dispose()
@@ -146,8 +147,8 @@ class Trainer {
 
   /** The settings that decide what a run computes; a resumed run must have the same. */
   #settings(): Record<string, unknown> {
-    const { settings, guidance, task, lineage } = this.#request
-    return { settings, guidance: guidance ?? null, ...task.record, lineage }
+    const { settings, guidance, task, lineage, precision = 'float32' } = this.#request
+    return { settings, precision, guidance: guidance ?? null, ...task.record, lineage }
   }
 
   async #begin(): Promise<number> {
@@ -163,7 +164,7 @@ class Trainer {
     const recorded = (await readJson(path)) as Record<string, unknown> | undefined
     if (recorded === undefined) return this.#begin()
     for (const [key, value] of Object.entries(this.#settings())) {
-      const different = difference(recorded[key], JSON.parse(JSON.stringify(value)), key)
+      const different = difference(recorded[key] ?? (key === 'precision' ? 'float32' : undefined), JSON.parse(JSON.stringify(value)), key)
       if (different !== undefined) throw new UsageError(`--resume: expected ${different.path} of ${path}, ${different.then}, found ${different.now}`)
     }
     return loadCheckpoint(out, this.#state, from)
@@ -172,14 +173,15 @@ class Trainer {
   async #update(microBatches: readonly MicroBatch[]): Promise<UpdateEvent> {
     const { settings } = this.#request
     const started = performance.now()
-    this.#switchMixers()
+    await this.#switchMixers()
     const parts = await this.#learn(microBatches)
-    const norm = gradientNorm([this.#gradient.values])
+    const norm = await this.#learner.gradient.norm()
     const rate = this.#learningRate()
     const utterances = microBatches.flatMap((microBatch) => microBatch.utterances)
     this.#state.update++
-    if (Number.isFinite(parts.loss) && Number.isFinite(norm)) this.#step(rate, norm)
-    else this.#skip(utterances, parts)
+    if (Number.isFinite(parts.loss) && Number.isFinite(norm)) await this.#step(rate, norm)
+    else if (Number.isFinite(parts.loss) && this.#learner.lossScale.follow(false)) this.#onEvent({ kind: 'note', message: `update ${this.#state.update}: a gradient left the range of float16; the loss scale is ${this.#learner.lossScale.value} from here` })
+    else await this.#skip(utterances, parts)
     const seconds = (performance.now() - started) / 1000
     const audioSeconds = utterances.reduce((total, { duration }) => total + duration, 0)
     this.#secondsPerUpdate = this.#secondsPerUpdate === undefined ? seconds : 0.95 * this.#secondsPerUpdate + 0.05 * seconds
@@ -205,25 +207,25 @@ class Trainer {
     const normalisers = normalisersOf(microBatches.map(({ batch }) => batch))
     let parts: LossParts[] = []
     await this.#memory.fit(microBatches, async (pieces) => {
-      this.#gradient.clear()
-      this.#student.parametersChanged()
+      this.#learner.begin()
       this.#guide?.begin()
       parts = []
       for (const piece of pieces) parts.push(await this.#learnPiece(piece, normalisers))
     })
-    if (!this.#mixersApart()) this.#guide?.leave(this.#state.update)
+    if (!this.#mixersApart()) await this.#guide?.leave(this.#state.update)
     return parts.reduce(addParts)
   }
 
   async #learnPiece({ index, microBatch }: Piece, normalisers: Normalisers): Promise<LossParts> {
     const { settings, device } = this.#request
+    const { gradient } = this.#learner
     const { batch } = microBatch
     const features = batch.features === undefined ? await this.#student.frontend(batch.audio!) : await device.upload(batch.features)
     try {
-      if (this.#mixersApart()) return await this.#mixerPhase!.learn(microBatch, features, normalisers, this.#gradient)
+      if (this.#mixersApart()) return await this.#mixerPhase!.learn(microBatch, features, normalisers, gradient)
       const lesson = await this.#guide?.teach({ update: this.#state.update, microBatch: index }, microBatch, features, normalisers)
       const pass = await forwardPass(device, this.#student, features, batch, { dropped: batch.droppedLayers, keep: keptBytes })
-      const parts = await accumulateGradient(this.#student, pass, lesson, batch, normalisers, this.#gradient, !settings.freezeFrontend)
+      const parts = await accumulateGradient(this.#student, pass, lesson, batch, normalisers, gradient, !settings.freezeFrontend)
       await lesson?.close()
       disposePass(pass)
       return parts
@@ -238,11 +240,9 @@ class Trainer {
   }
 
   /** Sets the share that activation, gate and norm of inherited mixers have in the update under way. */
-  #switchMixers(): void {
+  async #switchMixers(): Promise<void> {
     const { settings, student } = this.#request
-    const { update, parameters, averaged } = this.#state
-    if (settings.mixerSwitch === undefined) return
-    for (const vector of [parameters, ...(averaged === undefined ? [] : [averaged])]) setMixerShare(student, vector, mixerShare(settings.mixerSwitch, update))
+    if (settings.mixerSwitch !== undefined) await this.#learner.assign(mixerSharePlaces(student), mixerShare(settings.mixerSwitch, this.#state.update))
   }
 
   /** Of the update under way. */
@@ -255,30 +255,33 @@ class Trainer {
   }
 
   /** Changes the parameters by the gradient of the update that was just counted. */
-  #step(rate: number, norm: number): void {
+  async #step(rate: number, norm: number): Promise<void> {
     const { settings, student } = this.#request
-    const { update, skipped, parameters, averaged } = this.#state
+    const { lossScale } = this.#learner
+    const { update } = this.#state
+    const skipped = this.#state.skipped + lossScale.overflows
     const before = settings.mixerPhase?.updates ?? 0
     const gradientScale = clipScale(norm, settings.clipNorm)
     if (update <= before) {
-      this.#optimiser.step(parameters, this.#gradient.values, { learningRate: rate, update: update - skipped, gradientScale, segments: mixerSegments(student, settings) })
+      await this.#learner.step({ learningRate: rate, update: update - skipped, gradientScale, segments: mixerSegments(student, settings) })
     } else {
-      this.#optimiser.step(parameters, this.#gradient.values, { learningRate: rate, update: update - before - skipped, gradientScale, segments: this.#segments })
+      await this.#learner.step({ learningRate: rate, update: update - before - skipped, gradientScale, segments: this.#segments })
     }
+    lossScale.follow(true)
     if (update === before) this.#beginJointly()
-    if (averaged !== undefined) followWeights(averaged, parameters, settings.averageDecay!, update)
+    if (settings.averageDecay !== undefined) await this.#learner.follow(settings.averageDecay, update)
   }
 
   /** The joint phase starts with moments of its own: those of the mixers belong to another loss, and the other parameters have none. */
   #beginJointly(): void {
-    this.#state.firstMoment.fill(0)
-    this.#state.secondMoment.fill(0)
+    this.#learner.forgetMoments()
+    this.#learner.lossScale.forgetOverflows()
     this.#state.skipped = 0
   }
 
   /** Lets an update pass that is not finite, as often as the settings allow. */
-  #skip(utterances: readonly Utterance[], parts: LossParts): void {
-    const error = this.#diverged(utterances, parts)
+  async #skip(utterances: readonly Utterance[], parts: LossParts): Promise<void> {
+    const error = await this.#diverged(utterances, parts)
     if (this.#state.skipped >= this.#request.settings.skipNonFinite) throw error
     this.#state.skipped++
     this.#onEvent({ kind: 'note', message: `skipped ${error.message}` })
@@ -294,11 +297,12 @@ class Trainer {
 
   #secondsPerUpdate: number | undefined
 
-  #diverged(utterances: readonly Utterance[], parts: LossParts): DivergedError {
+  async #diverged(utterances: readonly Utterance[], parts: LossParts): Promise<DivergedError> {
     const places = this.#student.model.layout.places
     const nameOf = (index: number): string => places.find(({ offset, size }) => index >= offset && index < offset + size)!.name
-    const broken = firstNonFinite([this.#gradient.values])
-    const largest = largestGradient([this.#gradient.values])
+    const gradient = [await this.#learner.gradient.read()]
+    const broken = firstNonFinite(gradient)
+    const largest = largestGradient(gradient)
     const gradients = [
       broken === undefined ? undefined : `first not finite in ${nameOf(broken.index)}`,
       largest === undefined ? undefined : `largest finite ${largest.value.toExponential(3)} in ${nameOf(largest.index)}`,
@@ -311,7 +315,9 @@ class Trainer {
 
   async #evaluate(log: LineLog, record: boolean): Promise<Figures> {
     const { files, lineage, out } = this.#request
+    await this.#learner.fetch('weights')
     const tally = await this.#measure(this.#inference)
+    this.#inference.parametersChanged()
     const figures = tally.figures()
     if (!record) return figures
     const { update } = this.#state
@@ -349,6 +355,7 @@ class Trainer {
     const { out, files, lineage, settings } = this.#request
     const { update } = this.#state
     if (settings.waypointEvery === undefined || update % settings.waypointEvery !== 0) return
+    await this.#learner.fetch('weights')
     await saveModel(join(out, 'waypoints', `update-${String(update).padStart(8, '0')}`), withLineage(this.#kept, { ...lineage, update }), files, { replace: true })
   }
 
@@ -357,8 +364,15 @@ class Trainer {
     this.#onEvent(event)
   }
 
+  /** Brings all of the state up to date that devices hold. */
+  async #fetch(): Promise<void> {
+    await this.#learner.fetch('all')
+    await this.#guide?.fetch()
+  }
+
   async #checkpoint(log: LineLog): Promise<void> {
     await log.sync()
+    await this.#fetch()
     const path = await saveCheckpoint(this.#request.out, this.#state, log.bytes, this.#request.settings.keepCheckpoints)
     this.#onEvent({ kind: 'checkpoint', update: this.#state.update, path })
   }
@@ -371,6 +385,7 @@ class Trainer {
   async #finish(last: Figures): Promise<TrainingResult> {
     const { out, files, lineage } = this.#request
     const { update, best } = this.#state
+    await this.#fetch()
     await saveModel(join(out, 'last'), withLineage(this.#kept, { ...lineage, update, ...last }), files, { replace: true })
     return { updates: update, best: { ...best!, path: join(out, 'best') }, last: { ...last, path: join(out, 'last') }, stateSha256: stateHash(this.#state) }
   }

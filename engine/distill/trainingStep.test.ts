@@ -3,7 +3,7 @@ import { readFixture, type FixtureTensor } from '../../fixtures/read.ts'
 import { viewOf } from '../models/index.ts'
 import { openDevice, type Device } from '../runtime/index.ts'
 import { useSwiftShader } from '../runtime/testing/swiftShader.ts'
-import { GradientSum } from './gradientSum.ts'
+import { openGradient } from './learning/index.ts'
 import { AdamW } from './optimiser/adamw.ts'
 import { clipScale, gradientNorm } from './optimiser/clip.ts'
 import { accumulateGradient, normalisersOf, type LossParts, type TrainingBatch } from './objective.ts'
@@ -74,10 +74,10 @@ const rowsOf = (batch: TrainingBatch, rows: readonly number[]): TrainingBatch =>
 }
 
 /** The step of a case with its stored masks, ready to run as often as wanted; checks that every mask is used. */
-const prepare = (step: StepCase, keep = Infinity, device: Device = cpu) => {
+const prepare = (step: StepCase, keep = Infinity, device: Device = cpu, { precision, scale = 1 }: { precision?: 'float16'; scale?: number } = {}) => {
   const guided = step.studentConfig !== undefined
   const model = guided ? modelOf(step.studentConfig!, step.weights.student) : modelOf(step.config, step.weights)
-  const options = { timeMask: true, featureMask: step.featureMask !== undefined, frontendTrained: true }
+  const options = { timeMask: true, featureMask: step.featureMask !== undefined, frontendTrained: true, precision }
   const student = new StageRunner(device, model, { ...options, training: true })
   const teacher = guided
     ? {
@@ -103,7 +103,8 @@ const prepare = (step: StepCase, keep = Infinity, device: Device = cpu) => {
   }
   /** Losses and gradient of the batch, as one micro-batch or as several of the given rows. */
   const run = async (rows: readonly (readonly number[])[] = [batch.targets.map((_, row) => row)]): Promise<{ parts: LossParts[]; gradient: Float32Array }> => {
-    const gradient = new GradientSum(model.layout)
+    const gradient = openGradient(device, model.layout)
+    gradient.scale = scale
     const microBatches = rows.map((some) => rowsOf(batch, some))
     const normalisers = normalisersOf(microBatches)
     const parts: LossParts[] = []
@@ -114,7 +115,7 @@ const prepare = (step: StepCase, keep = Infinity, device: Device = cpu) => {
       parts.push(await accumulateGradient(student, pass, lesson, microBatch, normalisers, gradient, true))
     }
     expect([...used].sort()).toEqual(Object.keys(step.dropoutMasks).sort())
-    return { parts, gradient: gradient.values }
+    return { parts, gradient: await gradient.read() }
   }
   return { model, batch, run }
 }
@@ -181,6 +182,31 @@ describe('one training step matches PyTorch autograd', () => {
         expect(difference, place.name).toBeLessThanOrEqual(1e-3 * norm(expected) + 1e-6 * all)
       }
       console.log(`${name}: webgpu differs from cpu by at most ${worst.toExponential(1)} of a parameter's gradient, ${(norm(gradient.map((value, i) => value - onCpu.gradient[i]!)) / all).toExponential(1)} of the whole`)
+    })
+  }
+
+  for (const [name, alone] of [['finetune', 5e-3], ['convertTarget', 2e-2]] as const) {
+    it(`${name} in float16, as in float32, whatever the loss scale`, async () => {
+      const step = caseOf(name)
+      const wide = await prepare(step).run()
+      const all = norm(wide.gradient)
+      for (const scale of [2 ** 10, 2 ** 16]) {
+        const { model, run } = prepare(step, undefined, cpu, { precision: 'float16', scale })
+        const { parts, gradient } = await run()
+        for (const part of ['loss', 'task', 'layerwise', 'output'] as const) expect(Math.abs(parts[0]![part] - wide.parts[0]![part]), part).toBeLessThan(2e-3 * Math.max(1, Math.abs(wide.parts[0]![part])))
+        const apart = norm(gradient.map((value, i) => value - wide.gradient[i]!)) / all
+        let worst = { share: 0, name: '' }
+        for (const place of model.layout.places) {
+          const [expected, found] = [viewOf(wide.gradient, place), viewOf(gradient, place)]
+          const share = norm(found.map((value, i) => value - expected[i]!)) / (norm(expected) + 1e-3 * all)
+          if (share > worst.share) worst = { share, name: place.name }
+        }
+        console.log(`${name}, scale ${scale}: float16 differs from float32 by ${apart.toExponential(1)} of the gradient, at most ${worst.share.toExponential(1)} of a parameter's (${worst.name})`)
+        expect(apart).toBeLessThan(1e-2)
+        expect(worst.share, worst.name).toBeLessThan(alone)
+        // It is float16 indeed.
+        expect(apart).toBeGreaterThan(1e-5)
+      }
     })
   }
 

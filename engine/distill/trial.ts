@@ -1,12 +1,12 @@
 import { matrixWork, type Graph } from '../ir/index.ts'
 import { frameCount, type SpeechModel } from '../models/index.ts'
+import type { Precision } from '../onnx/index.ts'
 import { CounterRandom, fillNormal } from '../random.ts'
 import { float32, type Device } from '../runtime/index.ts'
-import { GradientSum } from './gradientSum.ts'
+import { openLearner, type Learner } from './learning/index.ts'
 import { accumulateGradient, normalisersOf, type LossParts, type TrainingBatch } from './objective.ts'
 import { recognitionObjective } from './objectives/index.ts'
-import { AdamW } from './optimiser/adamw.ts'
-import { clipScale, gradientNorm } from './optimiser/clip.ts'
+import { clipScale } from './optimiser/clip.ts'
 import { segmentsOf } from './optimiser/fromSettings.ts'
 import { disposePass, forwardPass, keptBytes } from './passes.ts'
 import { drawnMasks, remembered, StageRunner } from './runner.ts'
@@ -19,6 +19,8 @@ export interface TrialShape {
   readonly samples: number
   /** Memory for what layers keep for their backward pass, in bytes; as the trainer by default. */
   readonly keep?: number
+  /** Float type of the programs; float32 by default. */
+  readonly precision?: Precision
 }
 
 /** Of a transcript, an utterance and second: about what English has. */
@@ -36,40 +38,41 @@ export class TrialUpdates {
   readonly #shape: TrialShape & { readonly frames: number }
   readonly #options: Omit<StageOptions, 'training'>
   readonly #features: Float32Array
-  readonly #optimiser: AdamW
-  readonly #gradient: GradientSum
+  readonly #learner: Learner
   #update = 0
 
   constructor(device: Device, { student, teacher }: { student: SpeechModel; teacher: SpeechModel }, shape: TrialShape) {
     const { config } = student
     this.#device = device
-    this.#options = { timeMask: config.mask_time_prob > 0, featureMask: false, frontendTrained: false }
-    this.#student = new StageRunner(device, student, { ...this.#options, training: true })
+    this.#options = { timeMask: config.mask_time_prob > 0, featureMask: false, frontendTrained: false, precision: shape.precision }
+    this.#learner = openLearner(device, student, { precision: shape.precision })
+    this.#student = new StageRunner(device, student, { ...this.#options, training: true }, this.#learner.weights)
     this.#teacher = new StageRunner(device, teacher, { ...this.#options, training: false })
     const frames = frameCount(config, shape.samples)
     this.#shape = { ...shape, frames }
     this.#features = new Float32Array(shape.batch * frames * config.conv_dim.at(-1)!)
     fillNormal(this.#features, 1, seed, 'trial features')
-    this.#optimiser = new AdamW(student.layout.size)
-    this.#gradient = new GradientSum(student.layout)
   }
 
   /** One update. */
   async run(): Promise<LossParts> {
     const { model } = this.#student
+    const { gradient } = this.#learner
     const batch = this.#batch()
     const normalisers = normalisersOf([batch])
-    this.#gradient.clear()
-    this.#student.parametersChanged()
+    this.#learner.begin()
     const features = await this.#device.upload(batch.features!)
     const taught = await forwardPass(this.#device, this.#teacher, features, batch)
     const pass = await forwardPass(this.#device, this.#student, features, batch, { keep: this.#shape.keep ?? keptBytes })
-    const parts = await accumulateGradient(this.#student, pass, { pass: taught, layerwiseWeight: 3.75, outputWeight: 0.25 }, batch, normalisers, this.#gradient, false)
+    const parts = await accumulateGradient(this.#student, pass, { pass: taught, layerwiseWeight: 3.75, outputWeight: 0.25 }, batch, normalisers, gradient, false)
     for (const each of [taught, pass]) disposePass(each)
     features.dispose()
-    const norm = gradientNorm([this.#gradient.values])
+    const norm = await gradient.norm()
     const segments = segmentsOf(model, { freezeFrontend: true, weightDecay: 0.005 })
-    this.#optimiser.step(model.parameters, this.#gradient.values, { learningRate: 1e-5, update: ++this.#update, gradientScale: clipScale(norm, 1), segments })
+    this.#update++
+    const finite = Number.isFinite(norm)
+    if (finite) await this.#learner.step({ learningRate: 1e-5, update: this.#update - this.#learner.lossScale.overflows, gradientScale: clipScale(norm, 1), segments })
+    this.#learner.lossScale.follow(finite)
     return parts
   }
 
@@ -89,9 +92,15 @@ export class TrialUpdates {
     return total
   }
 
+  /** Brings the student's parameters back from the device. */
+  fetch(): Promise<void> {
+    return this.#learner.fetch('weights')
+  }
+
   async dispose(): Promise<void> {
     await this.#student.dispose()
     await this.#teacher.dispose()
+    await this.#learner.dispose()
   }
 
   #batch(): TrainingBatch {

@@ -6,7 +6,7 @@ import { batchStream, sortedBatches, type Utterance } from '../datasets/index.ts
 import { footprintOf, train, trainingWork, type Footprint, type LargestBatch, type TrainingRequest } from '../distill/index.ts'
 import { median } from '../evaluate/index.ts'
 import { carriedOver, frameCount, type SpeechModel } from '../models/index.ts'
-import type { Device } from '../runtime/index.ts'
+import { choosePrecision, type Device } from '../runtime/index.ts'
 import { onDevice, type JobContext } from './context.ts'
 import { planConversion, type ConvertSettings, type PlannedConversion } from './training.ts'
 
@@ -57,7 +57,8 @@ export const estimate = async (settings: ConvertSettings, context: JobContext): 
   const folder = await mkdtemp(join(tmpdir(), 'cald-estimate-'))
   try {
     const { training, request } = await planConversion({ ...settings, out: join(folder, 'run'), resume: false }, context)
-    return await onDevice(settings, async (device) => {
+    return await onDevice(settings, async (device, state) => {
+      const precision = choosePrecision(settings.precision ?? 'auto', state)
       const shapes = batchesOf(request, training)
       const typical = shapes.typical
       const layers = request.student.config.num_hidden_layers
@@ -65,7 +66,7 @@ export const estimate = async (settings: ConvertSettings, context: JobContext): 
       const rehearsals: Rehearsal[] = []
       for (const [i, depth] of tried.entries()) {
         context.onEvent({ kind: 'progress', stage: 'rehearsal', done: i, total: tried.length })
-        rehearsals.push(await rehearse(device, { training, request }, depth, typical.utterances, join(folder, `depth-${depth}`), context, process_))
+        rehearsals.push(await rehearse(device, { training, request: { ...request, precision } }, depth, typical.utterances, join(folder, `depth-${depth}`), context, process_))
       }
       const at = (of: (rehearsal: Rehearsal) => number): number => {
         const [first, second] = rehearsals.map(of) as [number, number | undefined]
@@ -93,7 +94,7 @@ export const estimate = async (settings: ConvertSettings, context: JobContext): 
         seconds: { total: Object.values(seconds).reduce((a, b) => a + b, 0), ...seconds },
         hostBytes: process_ + runtime + weights + optimiser + features + (onGpu ? 0 : activations + working),
         parts: { ...footprint, process: process_, runtime },
-        deviceBytes: onGpu ? weights + activations + working : 0,
+        deviceBytes: onGpu ? weights + optimiser + activations + working : 0,
         checkpointBytes: 3 * checkpointBytes * training.keepCheckpoints,
       }
     })

@@ -16,6 +16,8 @@ vi.mock('../runtime/index.ts', async (original) => {
   const limited = (device: Runtime.Device): Runtime.Device => ({
     name: device.name,
     liveBytes: device.liveBytes,
+    bytesRead: device.bytesRead,
+    sharesMemory: device.sharesMemory,
     upload: (tensor) => device.upload(tensor),
     read: (tensor) => device.read(tensor),
     dispose: () => device.dispose(),

@@ -1,13 +1,14 @@
 import { readdir } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import type { z } from 'zod'
-import { requireEmptyFolder, sha256OfWeights } from '../checkpoint/index.ts'
-import { guidanceSchema, trainingSchema, type ClassificationHeadKind, type GuidanceInput, type MixerInput, type OnEvent, type TextSettings, type TrainingInput, type TrainingSettings } from '../contract/index.ts'
+import { readJson, requireEmptyFolder, sha256OfWeights } from '../checkpoint/index.ts'
+import { guidanceSchema, trainingSchema, type ClassificationHeadKind, type GuidanceInput, type MixerInput, type OnEvent, type PrecisionName, type TextSettings, type TrainingInput, type TrainingSettings } from '../contract/index.ts'
 import { atSpeeds, checkRecordings, manifestHashes, readCorpus, throughChannels, type Utterance } from '../datasets/index.ts'
 import { guidanceWays, studentFrom, taskOf, train, type Resume, type Task, type Waypoint, type TrainingRequest, type TrainingResult } from '../distill/index.ts'
 import { ConfigError, messageOf, MissingFileError, UsageError } from '../errors.ts'
 import { recipeOf, recipes } from '../recipes/index.ts'
 import { describeHead, headOf, openModel, sameHead, type OpenedModel } from '../models/index.ts'
+import { choosePrecision } from '../runtime/index.ts'
 import { onDevice, openReadyModel, type ComputeSettings, type JobContext } from './context.ts'
 import { fromRun, inherited, licencesOf, recordedSource } from './lineage.ts'
 import { beginFrom, beginFromScratch, beginLike } from './start.ts'
@@ -23,6 +24,8 @@ interface Common extends ComputeSettings {
   /** Fields of the manifests that hold the label sets to classify by; by default a model's own task and names. */
   readonly labels?: readonly string[] | undefined
   readonly training: TrainingInput
+  /** Float type to compute gradients in; by default what the device does best, and that of the run that is resumed. */
+  readonly precision?: PrecisionName | undefined
   /** What run.json is to say of how the settings were chosen. */
   readonly chosen?: Readonly<Record<string, unknown>> | undefined
 }
@@ -92,9 +95,14 @@ const run = async (settings: Common, training: TrainingSettings, request: Omit<T
   const started = performance.now()
   const { out, resume } = settings
   if (resume === false) await requireEmptyFolder(out)
-  const result = await onDevice(settings, (device, { name, adapter, reason }) => {
+  const asked = settings.precision ?? 'auto'
+  const before = resume === false ? undefined : ((await readJson(join(out, 'run.json'))) as { precision?: 'float32' | 'float16' } | undefined)
+  const result = await onDevice(settings, (device, state) => {
+    const { name, adapter, reason } = state
+    // A run goes on as it began; trainers from before there was a choice computed in float32.
+    const precision = choosePrecision(asked === 'auto' && before !== undefined ? (before.precision ?? 'float32') : asked, state)
     const computed = { name, ...(adapter === undefined ? {} : { adapter }), ...(reason === '' ? {} : { reason }) }
-    const note = { kind: 'note', message: `device ${name}${adapter === undefined ? '' : `, ${adapter}`}${reason === '' ? '' : ` (${reason})`}` } as const
+    const note = { kind: 'note', message: `device ${name}${adapter === undefined ? '' : `, ${adapter}`}${precision === 'float16' ? ', float16' : ''}${reason === '' ? '' : ` (${reason})`}` } as const
     let said = false
     // Said when the run says its first word: bad data are refused in one line before.
     const onEvent: OnEvent = (event) => {
@@ -102,7 +110,7 @@ const run = async (settings: Common, training: TrainingSettings, request: Omit<T
       said = true
       context.onEvent(event)
     }
-    return train({ ...request, device, settings: training, chosen: { ...settings.chosen, device: computed }, out, resume }, { ...context, onEvent })
+    return train({ ...request, device, precision, settings: training, chosen: { ...settings.chosen, device: computed }, out, resume }, { ...context, onEvent })
   })
   return { ...result, out, parameters: request.student.layout.size, seconds: (performance.now() - started) / 1000 }
 }

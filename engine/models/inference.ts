@@ -3,7 +3,7 @@ import { convLength, graph, input, mulDims, variable, type Dim, type Graph, type
 import { noDropout, Parameters, type Padding } from '../nn/index.ts'
 import { float32, type CompileOptions, type Device, type DeviceTensor, type Program } from '../runtime/index.ts'
 import { paddingTensors, validFramesTensor, type BatchFrames, type SpeechBatch } from './batch.ts'
-import { viewOf } from './layout.ts'
+import { viewOf, type ParameterPlace } from './layout.ts'
 import { stageScope, type SpeechModel } from './speechModel.ts'
 import { frameCount, type Wav2Vec2Config } from './wav2vec2/config.ts'
 import { head } from './wav2vec2/heads.ts'
@@ -70,13 +70,18 @@ export const framesOf = (config: Wav2Vec2Config, { shape, lengths }: Pick<Speech
   return { batch: shape[0]!, frames: frameCount(config, shape[1]!), lengths: frames }
 }
 
-/** A model ready to run on a device. Parameters are read at each run, so a model in training is seen as it then is. */
+/**
+ * A model ready to run on a device. One that shares this process's memory reads parameters at each run, so that a model in training is seen as it
+ * then is; in a device's own memory they stay until `parametersChanged`.
+ */
 export class Inference {
   readonly #model: SpeechModel
   readonly #device: Device
   readonly #options: Omit<InferenceOptions, 'padded'>
   readonly #keepsMemory: boolean
   readonly #programs = new Map<boolean, Promise<Program>>()
+  /** By the names of parameters. */
+  readonly #resident = new Map<string, DeviceTensor>()
 
   /** `keepsMemory`: as programs are compiled; false beside the programs of a training. */
   constructor(device: Device, model: SpeechModel, options: Omit<InferenceOptions, 'padded'> = { from: 'audio' }, { keepsMemory = true }: CompileOptions = {}) {
@@ -87,7 +92,7 @@ export class Inference {
   }
 
   async run(batch: SpeechBatch): Promise<InferenceResult> {
-    const { config, layout, parameters } = this.#model
+    const { config, layout } = this.#model
     const { from } = this.#options
     const sizes: BatchFrames = from === 'audio' ? framesOf(config, batch) : { batch: batch.shape[0]!, frames: batch.shape[1]!, lengths: batch.lengths }
     // Padding too short to make a frame still reaches the statistics of a group norm.
@@ -95,11 +100,12 @@ export class Inference {
     const program = await this.#program(padded)
     const wanted = new Set(program.graph.inputs.map(({ params }) => params.name))
     const inputs: Record<string, DeviceTensor> = { [from]: await this.#device.upload(float32(batch.data, batch.shape)) }
-    for (const place of layout.places) if (wanted.has(place.name)) inputs[place.name] = await this.#device.upload(float32(viewOf(parameters, place), place.shape))
     if (padded) for (const [name, tensor] of Object.entries(paddingTensors(sizes))) if (wanted.has(name)) inputs[name] = await this.#device.upload(tensor)
     if (wanted.has('validFrames')) inputs.validFrames = await this.#device.upload(validFramesTensor(config, batch))
 
-    const outputs = await program.run(inputs)
+    const weights: Record<string, DeviceTensor> = {}
+    for (const place of layout.places) if (wanted.has(place.name)) weights[place.name] = await this.#parameter(place)
+    const outputs = await program.run({ ...weights, ...inputs })
     const read = async (name: string): Promise<Float32Array> => (await this.#device.read(outputs[name]!)).data as Float32Array
     const logits = await read('logits')
     const hiddenStates = this.#options.hiddenStates === true ? await Promise.all(Array.from({ length: config.num_hidden_layers + 1 }, (_, i) => read(`hidden.${i}`))) : []
@@ -107,8 +113,23 @@ export class Inference {
     return { ...sizes, logits, hiddenStates }
   }
 
+  /** Forgets what a device holds of the parameters, which takes memory there until they are wanted again. */
+  parametersChanged(): void {
+    for (const tensor of this.#resident.values()) tensor.dispose()
+    this.#resident.clear()
+  }
+
   async dispose(): Promise<void> {
+    this.parametersChanged()
     for (const program of this.#programs.values()) await (await program).dispose()
+  }
+
+  async #parameter(place: ParameterPlace): Promise<DeviceTensor> {
+    const known = this.#resident.get(place.name)
+    if (known !== undefined) return known
+    const tensor = await this.#device.upload(float32(viewOf(this.#model.parameters, place), place.shape))
+    if (!this.#device.sharesMemory) this.#resident.set(place.name, tensor)
+    return tensor
   }
 
   #program(padded: boolean): Promise<Program> {

@@ -15,7 +15,9 @@ export const plainAttention = (emitter: Emitter, { params: { heads }, type, inpu
   const products = emitter.emit('MatMul', [emitter.emit('Mul', [perHead(q, 0, [0, 2, 1, 3]), scale]), perHead(k, 1, [0, 2, 3, 1])])
   const scores =
     valid === undefined ? products : emitter.emit('Where', [emitter.reshape(valid, values[3]!.type.shape, [batch!, 1, 1, time!]), products, emitter.constant(precision, [maskedScore], [])])
-  const mixed = emitter.emit('MatMul', [emitter.emit('Softmax', [scores], { axis: { int: -1 } }), perHead(v, 2, [0, 2, 1, 3])])
+  // WebGPU's kernel adds up in the type of its input.
+  const weights = precision === 'float16' ? emitter.cast(emitter.emit('Softmax', [emitter.cast(scores, 'float32')], { axis: { int: -1 } }), 'float16') : emitter.emit('Softmax', [scores], { axis: { int: -1 } })
+  const mixed = emitter.emit('MatMul', [weights, perHead(v, 2, [0, 2, 1, 3])])
   return emitter.reshape(emitter.transpose(mixed, [0, 2, 1, 3]), split, type.shape)
 }
 

@@ -117,6 +117,8 @@ const lowerNode = <O extends Op>(rules: LoweringRules, emitter: Emitter, value: 
 /** What a model takes, gives and keeps that its graph does not say. */
 export interface LoweringOptions {
   readonly precision?: Precision
+  /** Of a float16 model that trains: names of the inputs, float32 all the same, that are rounded where float16 computes with them; others keep what they meet in float32. */
+  readonly weights?: ReadonlySet<string>
   /** What a device lowers otherwise. */
   readonly rules?: Partial<LoweringRules>
   /** Whether lengths come as inputs, `lengthInputs`, instead of being computed by nodes, which a GPU would leave to the CPU. */
@@ -150,7 +152,7 @@ class Lowering {
 
   /** Lowers a value whose inputs were settled; what may be computed anywhere waits until somebody wants it. */
   settle(value: Value): void {
-    const precision = this.#options.precision === 'float16' ? precisionOf(value, (x) => this.#parameterOf(x) !== undefined, this.#precisions) : 'float32'
+    const precision = this.#options.precision === 'float16' ? precisionOf(value, (x) => this.#parameterOf(x) !== undefined || this.#isWeight(x), this.#precisions, this.#options.weights !== undefined) : 'float32'
     this.#precisions.set(value, precision)
     if (precision !== undefined) this.name(value, precision)
   }
@@ -169,6 +171,7 @@ class Lowering {
   #homeOf(value: Value, wanted: Precision): Precision {
     const { precision = 'float32' } = this.#options
     if (this.#parameterOf(value) !== undefined && value.type.shape.length > 1) return precision
+    if (this.#isWeight(value)) return 'float32'
     return this.#precisions.get(value) ?? wanted
   }
 
@@ -178,6 +181,10 @@ class Lowering {
     const computed = value.op === 'input' ? this.#options.computed?.[(value as Value<'input'>).params.name] : undefined
     if (computed !== undefined) return computed(this.#emitter)
     return lowerNode(this.#rules, this.#emitter, value, value.inputs.map((x) => this.name(x, precision)), precision)
+  }
+
+  #isWeight(value: Value): boolean {
+    return value.op === 'input' && (this.#options.weights?.has((value as Value<'input'>).params.name) ?? false)
   }
 
   #parameterOf(value: Value): Float32Array | undefined {

@@ -1,14 +1,16 @@
-import type { Op, Value } from '../ir/index.ts'
+import type { Dim, Op, Value } from '../ir/index.ts'
 
 /** Float type that a model computes in. */
 export type Precision = 'float32' | 'float16'
+
+type PrecisionChoices = { readonly [O in Op]: Precision | 'follows' }
 
 /**
  * Where each operation computes in a float16 model. Matrix work and what surrounds it element by element runs in float16; sums over many
  * terms, quotients, exponentials and the recurrence stay in float32, where a small share of a long sum or a decay close to 1 would be lost.
  * `follows`: in the precision of its inputs, float32 if any is.
  */
-const choices: { readonly [O in Op]: Precision | 'follows' } = {
+const choices: PrecisionChoices = {
   input: 'float32',
   constant: 'follows',
   neg: 'follows',
@@ -46,13 +48,23 @@ const choices: { readonly [O in Op]: Precision | 'follows' } = {
   linearAttention: 'float32',
 }
 
+/** What a training program chooses otherwise: norms and softmax, whose gradients are differences of what is nearly equal. */
+const trainingChoices: PrecisionChoices = { ...choices, softmax: 'float32', layerNorm: 'float32' }
+
+/** Of a product, the length that its sums run over. */
+const termsOf = (value: Value<'matmul'>): Dim => value.inputs[0]!.type.shape.at(value.params.transposeA ? -2 : -1)!
+
+/** Where an operation computes in a training program. A weight's gradient sums over all frames of a batch, however many there are: such products stay in float32. */
+const trainingChoice = (value: Value): Precision | 'follows' =>
+  value.op === 'matmul' && typeof termsOf(value as Value<'matmul'>) !== 'number' ? 'float32' : trainingChoices[value.op]
+
 /**
  * Where a value is computed; undefined for a parameter, a constant, and what is made of these alone: wherever it is wanted.
  * `known`: the same of values before it.
  */
-export const precisionOf = (value: Value, isParameter: (value: Value) => boolean, known: ReadonlyMap<Value, Precision | undefined>): Precision | undefined => {
+export const precisionOf = (value: Value, isParameter: (value: Value) => boolean, known: ReadonlyMap<Value, Precision | undefined>, training = false): Precision | undefined => {
   if (isParameter(value)) return undefined
-  const choice = choices[value.op]
+  const choice = training ? trainingChoice(value) : choices[value.op]
   if (choice !== 'follows') return choice
   const inputs = value.inputs.filter((x) => x.type.dtype === 'float32')
   const settled = inputs.map((x) => known.get(x)).filter((precision) => precision !== undefined)

@@ -29,7 +29,8 @@ export interface Program {
   readonly graph: Graph
   /**
    * Runs the graph. Inputs stay the caller's; outputs become the caller's. Runs of one device happen one after the other.
-   * `memory` is where the device may put outputs: on the CPU they stand there, a device with memory of its own pays no heed.
+   * `memory` is where the device may put outputs: on the CPU they stand there, a device with memory of its own pays no heed. Outputs of a
+   * program compiled with `inPlace` stand in the inputs named there, and are not returned.
    * GraphError names an input that is missing or does not fit; RuntimeError carries what the runtime said.
    */
   run(inputs: Readonly<Record<string, DeviceTensor>>, memory?: OutputMemory): Promise<Record<string, DeviceTensor>>
@@ -39,6 +40,13 @@ export interface Program {
 export interface CompileOptions {
   /** Whether the program keeps the memory of its results for its next run: faster where it runs alone, wasteful where many programs alternate. */
   readonly keepsMemory?: boolean
+  /** For each output (all, or none) the input of its shape whose memory it takes, which nothing that comes after it in the graph may read. */
+  readonly inPlace?: Readonly<Record<string, string>>
+  /**
+   * Whether to compute in float16 where that loses nothing that counts in training (onnx/precision.ts); inputs and outputs are float32 all the
+   * same. `weights` are inputs that may be rounded wherever they are wanted.
+   */
+  readonly float16?: { readonly weights: ReadonlySet<string> } | undefined
 }
 
 /** Where graphs run. One test suite (device.test.ts) holds every implementation to this. */
@@ -46,6 +54,10 @@ export interface Device {
   readonly name: DeviceName
   /** Bytes of its tensors that nobody has disposed of; 0 where they are in this process's memory, which is collected. */
   readonly liveBytes: number
+  /** Bytes that came back from a memory of its own since the device was opened; 0 where there is none. */
+  readonly bytesRead: number
+  /** Whether its tensors are in this process's memory, so that to upload or read one costs nothing. */
+  readonly sharesMemory: boolean
   /** Makes a device tensor of host data. On the CPU it is a view: the data must not change before the runs that use it have ended. */
   upload(tensor: HostTensor): Promise<DeviceTensor>
   /** Brings a tensor back; on the CPU without a copy. */

@@ -8,7 +8,7 @@ import { openCpu } from './onnxruntime.ts'
 import { openWebGpu } from './webgpu.ts'
 
 export { bool, float32, int32 } from './device.ts'
-export { chooseDevice, probeDevices, type DeviceState } from './probe.ts'
+export { chooseDevice, choosePrecision, probeDevices, type DeviceState } from './probe.ts'
 export { openOnnxFile, type FileTensor, type OnnxFile } from './onnxFile.ts'
 export type { CompileOptions, Device, DeviceName, DeviceTensor, HostTensor, OutputMemory, Program, TensorData } from './device.ts'
 

@@ -57,10 +57,12 @@ class CpuProgram implements Program {
   readonly #enqueue: Enqueue
   readonly #pool: MemoryPool
   readonly #profiled: boolean
+  readonly #inPlace: Readonly<Record<string, string>>
   #disposed = false
 
-  constructor(graph: Graph, session: ort.InferenceSession, { enqueue, pool, profiled }: { enqueue: Enqueue; pool: MemoryPool; profiled: boolean }) {
+  constructor(graph: Graph, session: ort.InferenceSession, { enqueue, pool, profiled, inPlace }: { enqueue: Enqueue; pool: MemoryPool; profiled: boolean; inPlace: Readonly<Record<string, string>> }) {
     this.#profiled = profiled
+    this.#inPlace = inPlace
     this.#pool = pool
     this.graph = graph
     this.#session = session
@@ -74,8 +76,9 @@ class CpuProgram implements Program {
       const feeds = Object.fromEntries(this.graph.inputs.map(({ params }) => [params.name, nativeOf(inputs[params.name]!, this.graph)]))
       const results: Record<string, CpuTensor> = {}
       try {
-        for (const [name, { type }] of Object.entries(this.graph.outputs)) results[name] = this.#result(type.dtype, evaluateShape(type.shape, lengths), memory[name])
-        await this.#session.run(feeds, { [sentinel.name]: null, ...Object.fromEntries(Object.entries(results).map(([name, { native }]) => [name, native])) })
+        for (const [name, { type }] of Object.entries(this.graph.outputs)) if (!(name in this.#inPlace)) results[name] = this.#result(type.dtype, evaluateShape(type.shape, lengths), memory[name])
+        const fetches = Object.fromEntries(Object.keys(this.graph.outputs).map((name) => [name, results[name]?.native ?? feeds[this.#inPlace[name]!]!]))
+        await this.#session.run(feeds, { [sentinel.name]: null, ...fetches })
       } catch (error) {
         if (!sentinel.error.test(messageOf(error))) {
           for (const result of Object.values(results)) result.dispose()
@@ -118,6 +121,8 @@ const nativeOf = (tensor: DeviceTensor, graph: Graph): ort.Tensor => {
 class CpuDevice implements Device {
   readonly name = 'cpu'
   readonly liveBytes = 0
+  readonly bytesRead = 0
+  readonly sharesMemory = true
   readonly #threads: number
   readonly #profile: string | undefined
   readonly #programs = new Set<CpuProgram>()
@@ -138,9 +143,9 @@ class CpuDevice implements Device {
     return Promise.resolve({ dtype: tensor.dtype, shape: tensor.shape, data: tensor.read() })
   }
 
-  async compile(graph: Graph, { keepsMemory = false }: CompileOptions = {}): Promise<Program> {
+  async compile(graph: Graph, { keepsMemory = false, inPlace = {}, float16 }: CompileOptions = {}): Promise<Program> {
     try {
-      const session = await ort.InferenceSession.create(encodeModel(withSentinel(lower(forCpu(graph), { rules: cpuRules }))), {
+      const session = await ort.InferenceSession.create(encodeModel(withSentinel(lower(forCpu(graph), { rules: cpuRules, ...(float16 === undefined ? {} : { precision: 'float16', weights: float16.weights }) }))), {
         executionProviders: ['cpu'],
         intraOpNumThreads: this.#threads,
         interOpNumThreads: 1,
@@ -153,7 +158,7 @@ class CpuDevice implements Device {
         // Sessions alternate: a pool that spins after its run takes the next one's cores.
         extra: { session: { intra_op: { allow_spinning: '0' } } },
       })
-      const program = new CpuProgram(graph, session, { enqueue: this.#enqueue, pool: this.#pool, profiled: this.#profile !== undefined })
+      const program = new CpuProgram(graph, session, { enqueue: this.#enqueue, pool: this.#pool, profiled: this.#profile !== undefined, inPlace })
       this.#programs.add(program)
       return program
     } catch (error) {

@@ -4,8 +4,9 @@ import { CounterRandom } from '../random.ts'
 import { add, gelu, graph, input, matmul, variable } from '../ir/index.ts'
 import { softwareDriver } from './adapter.ts'
 import { float32, type Device } from './device.ts'
+import { float16Difference } from './float16Probe.ts'
 import { openCpu } from './onnxruntime.ts'
-import type { ProbeAnswer } from './probe.ts'
+import type { Float16Answer, ProbeAnswer } from './probe.ts'
 import { openWebGpu } from './webgpu.ts'
 
 const [rows, width] = [512, 512]
@@ -35,6 +36,14 @@ const measure = async (device: Device): Promise<{ result: ArrayLike<number>; sec
   return { result, seconds }
 }
 
+const tryFloat16 = async (): Promise<Float16Answer> => {
+  try {
+    return { difference: await float16Difference(openWebGpu(), openCpu(1)) }
+  } catch (error) {
+    return { error: messageOf(error) }
+  }
+}
+
 /** Tries WebGPU beside the CPU, for `probe`: in a process of its own, because a driver may hang or abort. */
 const answer = async (): Promise<ProbeAnswer> => {
   const found = await measure(openWebGpu())
@@ -44,7 +53,7 @@ const answer = async (): Promise<ProbeAnswer> => {
     const distance = Math.abs(expected.result[i]! - found.result[i]!)
     difference = distance <= difference ? difference : distance
   }
-  return { difference: Number.isFinite(difference) ? difference : 1e9, seconds: found.seconds, cpuSeconds: expected.seconds, software: softwareDriver() ?? null }
+  return { difference: Number.isFinite(difference) ? difference : 1e9, seconds: found.seconds, cpuSeconds: expected.seconds, software: softwareDriver() ?? null, float16: await tryFloat16() }
 }
 
 answer()

@@ -2,7 +2,7 @@ import * as ort from 'onnxruntime-node'
 import { messageOf, OutOfMemoryError, RuntimeError, UsageError } from '../errors.ts'
 import { bindShapes, evaluateShape, type DType, type Graph } from '../ir/index.ts'
 import { encodeModel, lower, webgpuRules, type LengthInput } from '../onnx/index.ts'
-import type { Device, DeviceTensor, HostTensor, Program, TensorData } from './device.ts'
+import type { CompileOptions, Device, DeviceTensor, HostTensor, Program, TensorData } from './device.ts'
 import { serialQueue } from './serialQueue.ts'
 
 /** Bytes of an element. */
@@ -11,9 +11,10 @@ const bytesOf: { readonly [T in DType]: number } = { float32: 4, int32: 4, bool:
 /** Two runs at once crash the process, whichever device object they belong to: one queue for all. Other threads must not use WebGPU at all. */
 const enqueue = serialQueue()
 
-/** Bytes of live tensors of one device. */
+/** Bytes of live tensors of one device, and of those that came back from it. */
 interface Ledger {
   bytes: number
+  read: number
 }
 
 /**
@@ -85,9 +86,11 @@ class WebGpuProgram implements Program {
   readonly #session: ort.InferenceSession
   readonly #lengths: readonly LengthInput[]
   readonly #ledger: Ledger
+  readonly #inPlace: Readonly<Record<string, string>>
   #disposed = false
 
-  constructor(graph: Graph, session: ort.InferenceSession, lengths: readonly LengthInput[], ledger: Ledger) {
+  constructor(graph: Graph, session: ort.InferenceSession, lengths: readonly LengthInput[], ledger: Ledger, inPlace: Readonly<Record<string, string>>) {
+    this.#inPlace = inPlace
     this.graph = graph
     this.#session = session
     this.#lengths = lengths
@@ -102,6 +105,11 @@ class WebGpuProgram implements Program {
       const feeds = Object.fromEntries(this.graph.inputs.map(({ params }) => [params.name, nativeOf(inputs[params.name]!, where)]))
       for (const { name, dims } of this.#lengths) feeds[name] = new ort.Tensor('int64', BigInt64Array.from(evaluateShape(dims, bindings), BigInt), [dims.length])
       try {
+        const places = Object.entries(this.#inPlace)
+        if (places.length > 0) {
+          await this.#session.run(feeds, Object.fromEntries(places.map(([output, name]) => [output, feeds[name]!])))
+          return {}
+        }
         const outputs = await this.#session.run(feeds)
         return Object.fromEntries(Object.entries(outputs).map(([name, tensor]) => [name, new WebGpuTensor(tensor, this.#ledger)]))
       } catch (error) {
@@ -128,10 +136,15 @@ class WebGpuDevice implements Device {
   readonly name = 'webgpu'
   readonly #programs = new Set<WebGpuProgram>()
   readonly #copies = new Map<string, Promise<ort.InferenceSession>>()
-  readonly #ledger: Ledger = { bytes: 0 }
+  readonly #ledger: Ledger = { bytes: 0, read: 0 }
+  readonly sharesMemory = false
 
   get liveBytes(): number {
     return this.#ledger.bytes
+  }
+
+  get bytesRead(): number {
+    return this.#ledger.read
   }
 
   async upload({ dtype, shape, data }: HostTensor): Promise<DeviceTensor> {
@@ -154,6 +167,7 @@ class WebGpuDevice implements Device {
     return enqueue(async () => {
       try {
         const { y } = await session.run({ x: native })
+        this.#ledger.read += (y!.data as TensorData).byteLength
         return { dtype: tensor.dtype, shape: tensor.shape, data: y!.data as TensorData }
       } catch (error) {
         throw failure('read', error)
@@ -161,10 +175,11 @@ class WebGpuDevice implements Device {
     })
   }
 
-  async compile(graph: Graph): Promise<Program> {
-    const model = lower(graph, { rules: webgpuRules, lengthsAsInputs: true })
-    const session = await enqueue(() => openSession(`graph ${graph.name}`, encodeModel(model), true))
-    const program = new WebGpuProgram(graph, session, model.lengthInputs, this.#ledger)
+  async compile(graph: Graph, { inPlace = {}, float16 }: CompileOptions = {}): Promise<Program> {
+    const model = lower(graph, { rules: webgpuRules, lengthsAsInputs: true, ...(float16 === undefined ? {} : { precision: 'float16', weights: float16.weights }) })
+    // With a preferred place for outputs, those that are given are not written to.
+    const session = await enqueue(() => openSession(`graph ${graph.name}`, encodeModel(model), Object.keys(inPlace).length === 0))
+    const program = new WebGpuProgram(graph, session, model.lengthInputs, this.#ledger, inPlace)
     this.#programs.add(program)
     return program
   }

@@ -131,7 +131,7 @@ describe('three updates under each way of guiding end at the weights of PyTorch'
         expect(parts.layerwise).toBeCloseTo((lesson?.layerwiseWeight ?? 0) * (expected.layerwise ?? 0), 3)
         expect(parts.output).toBeCloseTo((lesson?.outputWeight ?? 0) * (expected.output ?? 0), 3)
         await lesson?.close()
-        guide.leave(update)
+        await guide.leave(update)
         disposePass(pass)
         features.dispose()
         optimiser.step(student.parameters, gradient.values, { learningRate, update: update + 1, gradientScale: clipScale(gradientNorm([gradient.values]), 1), segments })

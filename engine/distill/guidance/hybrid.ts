@@ -1,5 +1,5 @@
 import { UsageError } from '../../errors.ts'
-import { FrozenTeacher, nothing, type GuidanceWay } from './way.ts'
+import { FrozenTeacher, nothing, settled, type GuidanceWay } from './way.ts'
 
 export const hybrid: GuidanceWay = {
   startsFrom: 'teacher',
@@ -16,8 +16,9 @@ export const hybrid: GuidanceWay = {
         return after > 0 ? teacher.teach(key, microBatch, features, { layerwiseWeight: 0, outputWeight: after }) : Promise.resolve(undefined)
       },
       begin: nothing,
-      leave: nothing,
+      leave: settled,
       state: {},
+      fetch: settled,
       dispose: () => teacher.dispose(),
     }
   },

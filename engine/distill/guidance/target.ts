@@ -1,4 +1,4 @@
-import { FrozenTeacher, nothing, type GuidanceWay } from './way.ts'
+import { FrozenTeacher, nothing, settled, type GuidanceWay } from './way.ts'
 
 export const target: GuidanceWay = {
   startsFrom: 'teacher',
@@ -10,8 +10,9 @@ export const target: GuidanceWay = {
       enter: () => Promise.resolve(undefined),
       teach: (key, microBatch, features) => teacher.teach(key, microBatch, features, { layerwiseWeight, outputWeight }),
       begin: nothing,
-      leave: nothing,
+      leave: settled,
       state: {},
+      fetch: settled,
       dispose: () => teacher.dispose(),
     }
   },

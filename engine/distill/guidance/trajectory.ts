@@ -1,7 +1,6 @@
-import { GradientSum } from '../gradientSum.ts'
 import { DivergedError, UsageError } from '../../errors.ts'
-import { AdamW } from '../optimiser/adamw.ts'
-import { clipScale, gradientNorm } from '../optimiser/clip.ts'
+import { openLearner } from '../learning/index.ts'
+import { clipScale } from '../optimiser/clip.ts'
 import { scheduleOf, segmentsOf } from '../optimiser/fromSettings.ts'
 import { learningRate } from '../optimiser/schedule.ts'
 import { accumulateGradient } from '../objective.ts'
@@ -18,10 +17,10 @@ export const trajectory: GuidanceWay = {
     if (training.freezeFrontend && !sameFrontend(student, source)) throw new UsageError('--source: expected the model that the student starts from, found another frontend')
     const { layerwiseWeight, outputWeight, teacherEvery, teacherMode } = guidance
     const teacher = { ...source, config: withRegularisation(source.config, training), parameters: source.parameters.slice() }
-    const learning = new StageRunner(device, teacher, { ...stages, training: true })
-    const watching = new StageRunner(device, teacher, { ...stages, training: false })
-    const optimiser = new AdamW(teacher.layout.size)
-    const gradient = new GradientSum(teacher.layout)
+    const learner = openLearner(device, teacher, { precision: stages.precision })
+    const { gradient } = learner
+    const learning = new StageRunner(device, teacher, { ...stages, training: true }, learner.weights)
+    const watching = new StageRunner(device, teacher, { ...stages, training: false }, learner.weights)
     const segments = segmentsOf(teacher, training)
     const schedule = scheduleOf(training)
     // It learns in one of `teacherEvery` updates of the student, from the pass that guides there; in the others it is only watched.
@@ -45,20 +44,21 @@ export const trajectory: GuidanceWay = {
           },
         }
       },
-      begin: () => {
-        gradient.clear()
-        for (const runner of [learning, watching]) runner.parametersChanged()
-      },
-      leave: (update) => {
+      begin: () => { learner.begin(); },
+      leave: async (update) => {
         if (!learnsAt(update)) return
-        const norm = gradientNorm([gradient.values])
+        const norm = await gradient.norm()
+        if (!Number.isFinite(norm) && learner.lossScale.follow(false)) return
         if (!Number.isFinite(norm)) throw new DivergedError(`update ${update + 1}: expected a finite gradient of the teacher that is trained beside the student, found ${norm}`)
-        optimiser.step(teacher.parameters, gradient.values, { learningRate: learningRate(schedule, update), update: update / teacherEvery + 1, gradientScale: clipScale(norm, training.clipNorm), segments })
+        await learner.step({ learningRate: learningRate(schedule, update), update: update / teacherEvery + 1 - learner.lossScale.overflows, gradientScale: clipScale(norm, training.clipNorm), segments })
+        learner.lossScale.follow(true)
       },
-      state: { teacherParameters: teacher.parameters, teacherFirstMoment: optimiser.state.firstMoment, teacherSecondMoment: optimiser.state.secondMoment },
+      state: { teacherParameters: teacher.parameters, teacherFirstMoment: learner.state.firstMoment, teacherSecondMoment: learner.state.secondMoment, ...(learner.state.lossScale === undefined ? {} : { teacherLossScale: learner.state.lossScale }) },
+      fetch: () => learner.fetch('all'),
       dispose: async () => {
         await learning.dispose()
         await watching.dispose()
+        await learner.dispose()
       },
     }
   },

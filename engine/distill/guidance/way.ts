@@ -57,9 +57,10 @@ export interface Guide {
   /** Called before the lessons of an update begin, the first time or again: what earlier attempts left is forgotten. */
   readonly begin: () => void
   /** Called when the lessons of an update are over. */
-  readonly leave: (update: number) => void
-  /** Vectors that change while the student learns, by name; a checkpoint holds them. */
+  readonly leave: (update: number) => Promise<void>
+  /** Vectors that change while the student learns, by name, as of the latest `fetch`; a checkpoint holds them. */
   readonly state: Readonly<Record<string, Float32Array>>
+  readonly fetch: () => Promise<void>
   readonly dispose: () => Promise<void>
 }
 
@@ -85,6 +86,7 @@ export const sameFrontend = (student: SpeechModel, teacher: SpeechModel): boolea
 
 /** For ways that do nothing when an update begins or is over. */
 export const nothing = (): void => undefined
+export const settled = (): Promise<void> => Promise.resolve()
 
 /** The student's batch as a teacher in training mode hears it: with masks drawn for it, and its own spans where it has some. */
 export const heardInTraining = (batch: TrainingBatch, masks: MaskSource): TrainingBatch => ({ ...batch, masks: remembered(batch.part?.(masks) ?? masks), spans: batch.teacherSpans ?? batch.spans })

@@ -1,5 +1,5 @@
 import { UsageError } from '../../errors.ts'
-import { FrozenTeacher, nothing, type GuidanceWay, type Waypoint } from './way.ts'
+import { FrozenTeacher, nothing, settled, type GuidanceWay, type Waypoint } from './way.ts'
 
 /** The next snapshot ahead of an update (0-based), or the last one behind them all; `pace`: updates from one to the next, where it is not the teacher's own. */
 export const waypointAhead = (waypoints: readonly Waypoint[], update: number, pace?: number): Waypoint =>
@@ -24,8 +24,9 @@ export const waypoint: GuidanceWay = {
       },
       teach: (key, microBatch, features) => current!.teacher.teach(key, microBatch, features, { layerwiseWeight, outputWeight }),
       begin: nothing,
-      leave: nothing,
+      leave: settled,
       state: {},
+      fetch: settled,
       dispose: async () => current?.teacher.dispose(),
     }
   },

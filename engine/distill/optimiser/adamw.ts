@@ -33,6 +33,20 @@ export interface AdamWOptions {
   readonly epsilon?: number
 }
 
+export const adamWDefaults = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 } as const
+
+/** RuntimeError for a count or segments that do not fit `size` parameters. */
+export const checkSegments = (size: number, update: number, segments: readonly AdamWSegment[]): void => {
+  if (!Number.isInteger(update) || update < 1) throw new RuntimeError(`AdamW: expected updates counted from 1, found ${update}`)
+  let end = 0
+  for (const { offset, length } of segments) {
+    if (!(offset >= end && length >= 0 && offset + length <= size)) {
+      throw new RuntimeError(`AdamW: expected segments in order within ${end} to ${size}, found ${offset} to ${offset + length}`)
+    }
+    end = offset + length
+  }
+}
+
 /**
  * AdamW (Loshchilov and Hutter, ICLR 2019) as torch.optim.AdamW computes it: the decay, learning rate · weight decay, shrinks the
  * parameter before the step, both moments are corrected for their start at zero, and epsilon stands outside the square root.
@@ -45,7 +59,7 @@ export class AdamW {
   readonly #epsilon: number
 
   /** For `length` parameters; the moments are zero, and `state` may be written to when a run resumes. */
-  constructor(length: number, { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8 }: AdamWOptions = {}) {
+  constructor(length: number, { beta1 = adamWDefaults.beta1, beta2 = adamWDefaults.beta2, epsilon = adamWDefaults.epsilon }: AdamWOptions = {}) {
     this.state = { firstMoment: new Float32Array(length), secondMoment: new Float32Array(length) }
     this.#beta1 = beta1
     this.#beta2 = beta2
@@ -83,13 +97,6 @@ export class AdamW {
     if (parameters.length !== size || gradient.length !== size) {
       throw new RuntimeError(`AdamW: expected ${size} parameters and gradients, found ${parameters.length} and ${gradient.length}`)
     }
-    if (!Number.isInteger(update) || update < 1) throw new RuntimeError(`AdamW: expected updates counted from 1, found ${update}`)
-    let end = 0
-    for (const { offset, length } of segments) {
-      if (!(offset >= end && length >= 0 && offset + length <= size)) {
-        throw new RuntimeError(`AdamW: expected segments in order within ${end} to ${size}, found ${offset} to ${offset + length}`)
-      }
-      end = offset + length
-    }
+    checkSegments(size, update, segments)
   }
 }
