@@ -20,6 +20,18 @@ export interface AdamWConstants {
 }
 
 /**
+ * A step of AdamW (optimiser/adamw.ts) over a stretch of the parameters with one weight decay, in place of them and of the moments. The numbers that change
+ * are inputs: gain1 ((1 − β1)·gradient scale), gain2 ((1 − β2)·its square), keep (1 − rate · decay), stepSize (rate·√(1 − β2^n) / (1 − β1^n)) and floor (ε·√(1 − β2^n)).
+ */
+export const adamWOfStretch = ({ beta1, beta2 }: AdamWConstants): Graph => {
+  const [p, m, v, g] = ['p', 'm', 'v', 'g'].map((name) => input(name, [variable('length')])) as [Value, Value, Value, Value]
+  const firstMoment = add(mul(m, scalar(beta1)), mul(g, number('gain1')))
+  const secondMoment = add(mul(v, scalar(beta2)), mul(square(g), number('gain2')))
+  const step = div(mul(firstMoment, number('stepSize')), add(sqrt(secondMoment), number('floor')))
+  return graph('AdamW of a stretch', { parameters: sub(mul(p, number('keep')), step), firstMoment, secondMoment })
+}
+
+/**
  * A step of AdamW (optimiser/adamw.ts) over packed parameters, gradient and moments, in place of the first and the last two. The numbers that
  * change with the update are inputs: gradientScale, rate, stepSize (rate / (1 − β1^n)) and correction (1 / √(1 − β2^n)); `decay` is the weight
  * decay of each element. Where only some elements take part, `scale` multiplies their rate, `covered` is 1 for them and `others` for the rest.
