@@ -24,6 +24,7 @@ export class MaskedDropout implements Dropout {
     if (probability === 0) return x
     this.sites.push({ site, shape: x.type.shape, probability })
     const keep = input(maskName(site), x.type.shape, 'bool')
-    return select(keep, mul(x, scalar(1 / (1 - probability))), scalar(0))
+    // In this order the factor becomes one of the matrix product that often follows.
+    return mul(select(keep, x, scalar(0)), scalar(1 / (1 - probability)))
   }
 }

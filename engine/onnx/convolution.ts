@@ -42,5 +42,6 @@ export const convolvedWeightGradient = (emitter: Emitter, x: string, gradient: s
     pads: { ints: [padBefore, padAfter] },
     group: { int: groups },
   })
-  return emitter.transpose(emitter.slice(result, 2, addDims(kernel, stride), 0, kernel), [1, 0, 2])
+  // With a longer stride the last samples touch no output, and give taps that do not exist.
+  return emitter.transpose(stride === 1 ? result : emitter.slice(result, 2, addDims(kernel, stride), 0, kernel), [1, 0, 2])
 }
