@@ -1,7 +1,8 @@
 import { evaluateShape, matrixWork, peakLiveBytes, type Bindings, type Graph } from '../ir/index.ts'
 import { frameCount, samplesPerFrame, type Wav2Vec2Config } from '../models/index.ts'
 import { withRegularisation } from './regularisation.ts'
-import { trainingStages, type StageKind } from './stages.ts'
+import { mostKeptBytes } from './passes.ts'
+import { keptWithin, trainingStages, type StageKind } from './stages.ts'
 import type { TrainingRequest } from './trainer.ts'
 
 /** What a run holds in memory at once, in bytes. */
@@ -14,6 +15,8 @@ export interface Footprint {
   readonly features: number
   /** Hidden states, dropout masks and inputs of the largest batch. */
   readonly activations: number
+  /** Results that layers keep for their backward pass. */
+  readonly kept: number
   /** What the largest program needs besides while it runs. */
   readonly working: number
 }
@@ -26,7 +29,7 @@ export interface LargestBatch {
 const float = 4
 
 /** The memory of a run's parts, from its settings and shapes alone; `largest`: its largest micro-batch. */
-export const footprintOf = ({ student, teacher, source, guidance, settings, train, dev, audio }: Omit<TrainingRequest, 'device' | 'out' | 'resume'>, largest: LargestBatch): Footprint => {
+export const footprintOf = ({ student, teacher, source, guidance, settings, train, dev, audio, keptBytes = mostKeptBytes }: Omit<TrainingRequest, 'device' | 'out' | 'resume'>, largest: LargestBatch): Footprint => {
   const config = withRegularisation(student.config, settings)
   const models = new Set([student, teacher, source].flatMap((model) => (model === undefined ? [] : [model.parameters])))
   const size = student.layout.size
@@ -52,6 +55,9 @@ export const footprintOf = ({ student, teacher, source, guidance, settings, trai
   const hidden = float * batch * frames * (config.hidden_size * (config.num_hidden_layers + 2) + channels + 2 * config.vocab_size)
   const activations = masks + hidden * (guided ? 2 : 1)
 
+  const layers = config.num_hidden_layers
+  const kept = layers * keptWithin(own.layer, keptBytes / layers, bindings).bytes
+
   const graphsOf = (of: Wav2Vec2Config, training: boolean): Graph[] =>
     (Object.entries(trainingStages(of, { ...options, training })) as [StageKind, (typeof own)[StageKind]][])
       .filter(([kind]) => kind !== 'mixer' && (kind !== 'frontend' || !settings.freezeFrontend))
@@ -61,7 +67,7 @@ export const footprintOf = ({ student, teacher, source, guidance, settings, trai
   const longest = Math.max(...[...train, ...dev].map(({ duration }) => duration))
   const frontend = settings.freezeFrontend ? peakLiveBytes(own.frontend.forward, { batch: 1, time: 1, samples: Math.round(longest * audio.samplingRate) }) : 0
   const working = Math.max(frontend, ...graphs.map((graph) => peakLiveBytes(graph, bindings)))
-  return { weights, optimiser, features, activations, working }
+  return { weights, optimiser, features, activations, kept, working }
 }
 
 /** Floating-point operations of the matrix work of an update on one micro-batch, teacher included; what a backward program computes again counts, as it takes its time. */

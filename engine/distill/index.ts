@@ -5,6 +5,7 @@
  */
 export { footprintOf, trainingWork, type Footprint, type LargestBatch } from './footprint.ts'
 export { guidanceWays, type Waypoint } from './guidance/index.ts'
+export { mostKeptBytes } from './passes.ts'
 export { withRegularisation } from './regularisation.ts'
 export type { Resume } from './runFolder.ts'
 export { studentConfig, studentFrom } from './transfer.ts'

@@ -20,11 +20,8 @@ export interface Pass {
   readonly dropped: ReadonlySet<number>
 }
 
-/**
- * Memory for what layers keep until their backward pass, in bytes (docs/decisions/0090). Constant, because a run that resumes must choose the same
- * programs to end with the same bits.
- */
-export const keptBytes = 512 * 2 ** 20
+/** The most memory for what layers keep until their backward pass, in bytes (docs/decisions/0090). */
+export const mostKeptBytes = 512 * 2 ** 20
 
 interface PassOptions {
   /** Layers to leave out. */

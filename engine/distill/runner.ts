@@ -4,7 +4,7 @@ import { layerStage, paddingTensors, validFramesTensor, type BatchFrames, type S
 import { maskName } from '../nn/index.ts'
 import { bool, float32, type Device, type DeviceTensor, type HostTensor, type OutputMemory, type Program } from '../runtime/index.ts'
 import { openWeights, type Gradient, type StageWeights } from './learning/index.ts'
-import { trainingStages, type StageGraphs, type StageKind, type StageOptions } from './stages.ts'
+import { keptWithin, trainingStages, type StageGraphs, type StageKind, type StageOptions } from './stages.ts'
 
 /** What names the random numbers of one micro-batch. */
 export interface RandomKey {
@@ -99,9 +99,7 @@ export class StageRunner {
 
   /** How many of a layer's dear results all layers together can keep of a batch in so many bytes. */
   keptWithin(bytes: number, { batch, frames }: Pick<BatchContext, 'batch' | 'frames'>): number {
-    let left = bytes / this.layers
-    const exceeding = this.#graphs.layer.dear.findIndex(({ type }) => (left -= 4 * evaluateShape(type.shape, { batch, time: frames }).reduce((a, b) => a * b, 1)) < 0)
-    return exceeding < 0 ? this.#graphs.layer.dear.length : exceeding
+    return keptWithin(this.#graphs.layer, bytes / this.layers, { batch, time: frames }).count
   }
 
   /** A layer whose backward pass will get the first `count` of what was dear to compute instead of computing it again; it must get it, or the caller dispose of it. */

@@ -1,5 +1,5 @@
 import { gradients, type Seed } from '../autodiff/index.ts'
-import { constant, div, evaluateShape, graph, input, matrixWork, meanLast, mul, reshape, square, sub, substitute, sum, variable, type Graph, type Op, type Value } from '../ir/index.ts'
+import { constant, div, evaluateShape, graph, input, matrixWork, meanLast, mul, reshape, square, sub, substitute, sum, variable, type Bindings, type Graph, type Op, type Value } from '../ir/index.ts'
 import { encoderLayer, frontend, head, mixerOutput, paddingInputs, projection, validFramesInput, type Wav2Vec2Config } from '../models/index.ts'
 import type { Precision } from '../onnx/index.ts'
 import { MaskedDropout, noDropout, normalise, Parameters, type DropoutSite } from '../nn/index.ts'
@@ -133,6 +133,17 @@ const keeping = (forward: Graph, backward: Graph | undefined, guidedBackward: Gr
       }
     },
   }
+}
+
+/** How many of a stage's dear results fit into so many bytes at the given lengths, and what they take. */
+export const keptWithin = ({ dear }: StageGraphs, bytes: number, lengths: Bindings): { readonly count: number; readonly bytes: number } => {
+  let taken = 0
+  for (const [count, { type }] of dear.entries()) {
+    const own = 4 * evaluateShape(type.shape, lengths).reduce((a, b) => a * b, 1)
+    if (taken + own > bytes) return { count, bytes: taken }
+    taken += own
+  }
+  return { count: dear.length, bytes: taken }
 }
 
 export const keptName = (index: number): string => `kept.${index}`

@@ -19,7 +19,7 @@ import type { AdamWSegment } from './optimiser/adamw.ts'
 import { clipScale, firstNonFinite, largestGradient } from './optimiser/clip.ts'
 import { scheduleOf, segmentsOf } from './optimiser/fromSettings.ts'
 import { learningRate, type Schedule } from './optimiser/schedule.ts'
-import { disposePass, forwardPass, keptBytes } from './passes.ts'
+import { disposePass, forwardPass, mostKeptBytes } from './passes.ts'
 import { withRegularisation } from './regularisation.ts'
 import { difference, loadCheckpoint, saveCheckpoint, stateHash, type Resume, type TrainingState } from './runFolder.ts'
 import { drawnMasks, StageRunner } from './runner.ts'
@@ -52,6 +52,8 @@ export interface TrainingRequest {
   readonly device: Device
   /** Float type to compute gradients in; default: float32. */
   readonly precision?: Precision | undefined
+  /** Memory for what layers keep until their backward pass, at most `mostKeptBytes`, the default; a run that resumes must have as much, to end with the same bits. */
+  readonly keptBytes?: number | undefined
 }
 
 export interface TrainingResult {
@@ -147,8 +149,8 @@ class Trainer {
 
   /** The settings that decide what a run computes; a resumed run must have the same. */
   #settings(): Record<string, unknown> {
-    const { settings, guidance, task, lineage, precision = 'float32' } = this.#request
-    return { settings, precision, guidance: guidance ?? null, ...task.record, lineage }
+    const { settings, guidance, task, lineage, precision = 'float32', keptBytes = mostKeptBytes } = this.#request
+    return { settings, precision, keptBytes, guidance: guidance ?? null, ...task.record, lineage }
   }
 
   async #begin(): Promise<number> {
@@ -163,8 +165,10 @@ class Trainer {
     const path = join(out, 'run.json')
     const recorded = (await readJson(path)) as Record<string, unknown> | undefined
     if (recorded === undefined) return this.#begin()
+    // What runs were that began before there was a choice.
+    const before: Readonly<Record<string, unknown>> = { precision: 'float32', keptBytes: 0 }
     for (const [key, value] of Object.entries(this.#settings())) {
-      const different = difference(recorded[key] ?? (key === 'precision' ? 'float32' : undefined), JSON.parse(JSON.stringify(value)), key)
+      const different = difference(recorded[key] ?? before[key], JSON.parse(JSON.stringify(value)), key)
       if (different !== undefined) throw new UsageError(`--resume: expected ${different.path} of ${path}, ${different.then}, found ${different.now}`)
     }
     return loadCheckpoint(out, this.#state, from)
@@ -224,7 +228,7 @@ class Trainer {
     try {
       if (this.#mixersApart()) return await this.#mixerPhase!.learn(microBatch, features, normalisers, gradient)
       const lesson = await this.#guide?.teach({ update: this.#state.update, microBatch: index }, microBatch, features, normalisers)
-      const pass = await forwardPass(device, this.#student, features, batch, { dropped: batch.droppedLayers, keep: keptBytes })
+      const pass = await forwardPass(device, this.#student, features, batch, { dropped: batch.droppedLayers, keep: this.#request.keptBytes ?? mostKeptBytes })
       const parts = await accumulateGradient(this.#student, pass, lesson, batch, normalisers, gradient, !settings.freezeFrontend)
       await lesson?.close()
       disposePass(pass)

@@ -8,7 +8,7 @@ import { accumulateGradient, normalisersOf, type LossParts, type TrainingBatch }
 import { recognitionObjective } from './objectives/index.ts'
 import { clipScale } from './optimiser/clip.ts'
 import { segmentsOf } from './optimiser/fromSettings.ts'
-import { disposePass, forwardPass, keptBytes } from './passes.ts'
+import { disposePass, forwardPass, mostKeptBytes } from './passes.ts'
 import { drawnMasks, remembered, StageRunner } from './runner.ts'
 import { maskTimeSpans } from './specAugment.ts'
 import { trainingStages, type StageOptions } from './stages.ts'
@@ -63,7 +63,7 @@ export class TrialUpdates {
     this.#learner.begin()
     const features = await this.#device.upload(batch.features!)
     const taught = await forwardPass(this.#device, this.#teacher, features, batch)
-    const pass = await forwardPass(this.#device, this.#student, features, batch, { keep: this.#shape.keep ?? keptBytes })
+    const pass = await forwardPass(this.#device, this.#student, features, batch, { keep: this.#shape.keep ?? mostKeptBytes })
     const parts = await accumulateGradient(this.#student, pass, { pass: taught, layerwiseWeight: 3.75, outputWeight: 0.25 }, batch, normalisers, gradient, false)
     for (const each of [taught, pass]) disposePass(each)
     features.dispose()

@@ -1,12 +1,13 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { trainingSchema, type JobEvent, type TrainingSettings } from '../contract/index.ts'
-import { batchStream, sortedBatches, type Utterance } from '../datasets/index.ts'
-import { footprintOf, train, trainingWork, type Footprint, type LargestBatch, type TrainingRequest } from '../distill/index.ts'
+import { trainingSchema, type JobEvent } from '../contract/index.ts'
+import { sortedBatches, type Utterance } from '../datasets/index.ts'
+import { footprintOf, train, type Footprint, type TrainingRequest } from '../distill/index.ts'
 import { median } from '../evaluate/index.ts'
-import { carriedOver, frameCount, type SpeechModel } from '../models/index.ts'
+import { carriedOver, type SpeechModel } from '../models/index.ts'
 import { choosePrecision, type Device } from '../runtime/index.ts'
+import { batchesOf, framesOf, roomToKeep } from './batches.ts'
 import { onDevice, type JobContext } from './context.ts'
 import { planConversion, type ConvertSettings, type PlannedConversion } from './training.ts'
 
@@ -60,20 +61,21 @@ export const estimate = async (settings: ConvertSettings, context: JobContext): 
     return await onDevice(settings, async (device, state) => {
       const precision = choosePrecision(settings.precision ?? 'auto', state)
       const shapes = batchesOf(request, training)
+      const keptBytes = roomToKeep(request, training, shapes.largest)
       const typical = shapes.typical
       const layers = request.student.config.num_hidden_layers
       const tried = layers <= depths[1] ? [layers] : depths
       const rehearsals: Rehearsal[] = []
       for (const [i, depth] of tried.entries()) {
         context.onEvent({ kind: 'progress', stage: 'rehearsal', done: i, total: tried.length })
-        rehearsals.push(await rehearse(device, { training, request: { ...request, precision } }, depth, typical.utterances, join(folder, `depth-${depth}`), context, process_))
+        rehearsals.push(await rehearse(device, { training, request: { ...request, precision, keptBytes } }, depth, typical.utterances, join(folder, `depth-${depth}`), context, process_))
       }
       const at = (of: (rehearsal: Rehearsal) => number): number => {
         const [first, second] = rehearsals.map(of) as [number, number | undefined]
         return second === undefined ? first : first + ((second - first) * (layers - tried[0])) / (tried[1] - tried[0])
       }
       const secondsPerUpdate = at(({ update }) => update) * shapes.meanWork
-      const footprint = footprintOf({ ...request, settings: training }, shapes.largest)
+      const footprint = footprintOf({ ...request, settings: training, keptBytes }, shapes.largest)
       const checkpointBytes = 4 * request.student.layout.size
       const heard = (utterances: readonly Utterance[]): number => utterances.reduce((total, { duration }) => total + duration, 0)
       const evaluations = Math.ceil(training.updates / training.evaluateEvery)
@@ -84,7 +86,7 @@ export const estimate = async (settings: ConvertSettings, context: JobContext): 
         checkpoints: evaluations * rehearsals.at(-1)!.checkpoint * checkpointBytes,
       }
       const onGpu = device.name === 'webgpu'
-      const { weights, optimiser, features, activations, working } = footprint
+      const { weights, optimiser, features, activations, kept, working } = footprint
       const { runtime } = rehearsals[0]!
       return {
         device: device.name,
@@ -92,44 +94,15 @@ export const estimate = async (settings: ConvertSettings, context: JobContext): 
         updates: training.updates,
         secondsPerUpdate,
         seconds: { total: Object.values(seconds).reduce((a, b) => a + b, 0), ...seconds },
-        hostBytes: process_ + runtime + weights + optimiser + features + (onGpu ? 0 : activations + working),
+        hostBytes: process_ + runtime + weights + optimiser + features + (onGpu ? 0 : activations + kept + working),
         parts: { ...footprint, process: process_, runtime },
-        deviceBytes: onGpu ? weights + optimiser + activations + working : 0,
+        deviceBytes: onGpu ? weights + optimiser + activations + kept + working : 0,
         checkpointBytes: 3 * checkpointBytes * training.keepCheckpoints,
       }
     })
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
-}
-
-/** Frames of the longest. */
-const framesOf = ({ student, audio }: PlannedConversion['request'], utterances: readonly Utterance[]): number =>
-  Math.max(...utterances.map(({ duration }) => frameCount(student.config, Math.round(duration * audio.samplingRate))))
-
-interface Batches {
-  readonly largest: LargestBatch
-  readonly typical: LargestBatch & { readonly utterances: readonly Utterance[] }
-  /** Matrix work of a batch on average, as a share of the typical one's. */
-  readonly meanWork: number
-}
-
-const looked = 1000
-
-/** The run's batches, the first thousand at most. */
-const batchesOf = (request: PlannedConversion['request'], { batchSeconds: maxSeconds, seed, updates, microBatches }: TrainingSettings): Batches => {
-  const batches: (LargestBatch & { readonly utterances: readonly Utterance[] })[] = []
-  for (const indices of batchStream(request.train, { maxSeconds, seed })) {
-    const utterances = indices.map((index) => request.train[index]!)
-    batches.push({ utterances, batch: utterances.length, frames: framesOf(request, utterances) })
-    if (batches.length >= Math.min(looked, updates * microBatches)) break
-  }
-  const work = trainingWork(request)
-  const works = batches.map(work)
-  const mean = works.reduce((a, b) => a + b, 0) / works.length
-  const [typical] = batches.map((batch, i) => ({ batch, distance: Math.abs(works[i]! - mean) })).sort((a, b) => a.distance - b.distance)
-  const [largest] = [...batches].sort((a, b) => b.batch * b.frames - a.batch * a.frames)
-  return { largest: largest!, typical: typical!.batch, meanWork: mean / work(typical!.batch) }
 }
 
 /** A model with fewer layers, otherwise as it is. */
@@ -161,8 +134,8 @@ const rehearse = async (device: Device, { training, request }: PlannedConversion
   const ended = performance.now()
   // The models that were opened stand beside those that were cut out of them.
   const opened = new Set([request.student, request.teacher, request.source].flatMap((model) => (model === undefined ? [] : [model.parameters])))
-  const { weights, optimiser, features, activations } = footprintOf(rehearsal, { batch: utterances.length, frames: framesOf(request, utterances) })
-  const known = process_ + [...opened].reduce((total, { byteLength }) => total + byteLength, 0) + weights + optimiser + features + activations
+  const { weights, optimiser, features, activations, kept } = footprintOf(rehearsal, { batch: utterances.length, frames: framesOf(request, utterances) })
+  const known = process_ + [...opened].reduce((total, { byteLength }) => total + byteLength, 0) + weights + optimiser + features + activations + kept
   const held = Math.max(...times.map(({ event }) => (event.kind === 'update' ? event.memoryBytes : 0)))
   const timesOf = (kind: JobEvent['kind']): number[] => times.flatMap(({ event, at }) => (event.kind === kind ? [at] : []))
   const updates = times.flatMap(({ event }) => (event.kind === 'update' ? [event.audioSeconds / event.audioSecondsPerSecond] : []))

@@ -9,6 +9,7 @@ import { ConfigError, messageOf, MissingFileError, UsageError } from '../errors.
 import { recipeOf, recipes } from '../recipes/index.ts'
 import { describeHead, headOf, openModel, sameHead, type OpenedModel } from '../models/index.ts'
 import { choosePrecision } from '../runtime/index.ts'
+import { batchesOf, roomToKeep } from './batches.ts'
 import { onDevice, openReadyModel, type ComputeSettings, type JobContext } from './context.ts'
 import { fromRun, inherited, licencesOf, recordedSource } from './lineage.ts'
 import { beginFrom, beginFromScratch, beginLike } from './start.ts'
@@ -96,7 +97,7 @@ const run = async (settings: Common, training: TrainingSettings, request: Omit<T
   const { out, resume } = settings
   if (resume === false) await requireEmptyFolder(out)
   const asked = settings.precision ?? 'auto'
-  const before = resume === false ? undefined : ((await readJson(join(out, 'run.json'))) as { precision?: 'float32' | 'float16' } | undefined)
+  const before = resume === false ? undefined : ((await readJson(join(out, 'run.json'))) as { precision?: 'float32' | 'float16'; keptBytes?: number } | undefined)
   const result = await onDevice(settings, (device, state) => {
     const { name, adapter, reason } = state
     // A run goes on as it began; trainers from before there was a choice computed in float32.
@@ -110,7 +111,8 @@ const run = async (settings: Common, training: TrainingSettings, request: Omit<T
       said = true
       context.onEvent(event)
     }
-    return train({ ...request, device, precision, settings: training, chosen: { ...settings.chosen, device: computed }, out, resume }, { ...context, onEvent })
+    const keptBytes = before === undefined ? roomToKeep(request, training, batchesOf(request, training).largest) : (before.keptBytes ?? 0)
+    return train({ ...request, device, precision, keptBytes, settings: training, chosen: { ...settings.chosen, device: computed }, out, resume }, { ...context, onEvent })
   })
   return { ...result, out, parameters: request.student.layout.size, seconds: (performance.now() - started) / 1000 }
 }

@@ -20,7 +20,7 @@ const duration = (seconds: number): string => (seconds < 120 ? `${seconds.toFixe
 const estimateInWords = ({ device, threads, updates, secondsPerUpdate, seconds, hostBytes, parts, deviceBytes, checkpointBytes }: Estimate): string =>
   [
     `${duration(seconds.total)} in all on ${device}${device === 'cpu' ? ` (${threads} threads)` : ''}: ${updates} updates of ${secondsPerUpdate.toPrecision(3)} s (${duration(seconds.updates)}), features ${duration(seconds.features)}, evaluations ${duration(seconds.evaluations)}, checkpoints ${duration(seconds.checkpoints)}`,
-    `peak memory ${gibibytes(hostBytes)}: weights ${gibibytes(parts.weights)}, gradients and moments ${gibibytes(parts.optimiser)}, features ${gibibytes(parts.features)}, activations ${gibibytes(parts.activations)}, programs ${gibibytes(parts.working)}, the process itself ${gibibytes(parts.process + parts.runtime)}`,
+    `peak memory ${gibibytes(hostBytes)}: weights ${gibibytes(parts.weights)}, gradients and moments ${gibibytes(parts.optimiser)}, features ${gibibytes(parts.features)}, activations ${gibibytes(parts.activations + parts.kept)}, programs ${gibibytes(parts.working)}, the process itself ${gibibytes(parts.process + parts.runtime)}`,
     ...(deviceBytes === 0 ? [] : [`memory of the GPU ${gibibytes(deviceBytes)}`]),
     `checkpoints on disk ${gibibytes(checkpointBytes)}`,
   ].join('\n')
