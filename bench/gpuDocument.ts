@@ -40,7 +40,7 @@ const section = (measurement: GpuMeasurement): string[] => {
 
 /** docs/gpu.md from the raw figures. */
 export const gpuDocument = (measurements: readonly GpuMeasurement[]): string =>
-  `${[
+  [
     '# Performance on a GPU',
     '<!-- Made by `npm run bench:document` from bench/gpu.json. -->',
     `\`${command}\` measures on the GPU that WebGPU finds and writes bench/gpu.json: target guided updates of Wav2Vec2-large on 2 × 10 s in float32 and, where the`,
@@ -58,4 +58,4 @@ export const gpuDocument = (measurements: readonly GpuMeasurement[]): string =>
           '',
         ]
       : measurements.flatMap(section)),
-  ].join('\n')}`
+  ].join('\n')
