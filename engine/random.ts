@@ -17,9 +17,6 @@ const W1 = 0xbb67ae85
 
 const TWO_32 = 2 ** 32
 
-/** Of a dropout mask: the fewest that pass BigCrush. */
-const maskRounds = 7
-
 export type KeyPart = number | string
 
 /** Philox4x32 with `rounds` rounds: counter [4] and key [2] of 32-bit words give four 32-bit words, written to `out`. */
@@ -175,27 +172,12 @@ export function fillKeepMask(out: Uint8Array, dropProbability: number, seed: num
   }
   const threshold = Math.round(dropProbability * 65536)
   const name = stream(seed, [...key, 'mask'])
-  const keys = new Int32Array(2 * maskRounds)
-  for (let round = 0; round < maskRounds; round++) keys.set([name[0]! + round * W0, name[1]! + round * W1], 2 * round)
-  const [stream2, stream3] = [name[2]! | 0, name[3]! | 0]
-  /** Two elements, one a byte: 1 for each half of the word that reaches the threshold. */
-  const kept = (word: number): number => ((threshold - 1 - (word & 0xffff)) >>> 31) | (((threshold - 1 - (word >>> 16)) >>> 31) << 8)
-  // A training at large size draws 150 million an update: philox4x32 with its loop over the keys known, and no array between it and the mask.
-  const words = new Int32Array(2 * Math.ceil(out.length / 8))
-  for (let block = 0; 2 * block < words.length; block++) {
-    let [c0, c1, c2, c3] = [block, 0, stream2, stream3]
-    for (let at = 0; at < 2 * maskRounds; at += 2) {
-      const high0 = multiplyHigh(M0, c0)
-      const high1 = multiplyHigh(M1, c2)
-      const low0 = Math.imul(M0, c0)
-      const low1 = Math.imul(M1, c2)
-      c0 = high1 ^ c1 ^ keys[at]!
-      c1 = low1
-      c2 = high0 ^ c3 ^ keys[at + 1]!
-      c3 = low0
-    }
-    words[2 * block] = kept(c0) | (kept(c1) << 16)
-    words[2 * block + 1] = kept(c2) | (kept(c3) << 16)
+  const counter = Uint32Array.of(0, 0, name[2]!, name[3]!)
+  const block = new Uint32Array(4)
+  const lanes = new Uint16Array(block.buffer)
+  for (let i = 0; i < out.length; i += 8) {
+    philox4x32(counter, name, 7, block)
+    counter[0]!++
+    for (let lane = 0; lane < 8; lane++) out[i + lane] = lanes[lane]! >= threshold ? 1 : 0
   }
-  out.set(new Uint8Array(words.buffer, 0, out.length))
 }
