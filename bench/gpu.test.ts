@@ -61,15 +61,15 @@ describe('docs/gpu.md', () => {
         { name: 'PyTorch', type: 'bfloat16', version: '2', device: 'H', milliseconds: [250, 200, 300], deviceBytes: 1e10 },
       ],
       recurrence: [
-        { form: 'operator', type: 'float32', direction: 'forward', milliseconds: [2, 3, 4] },
-        { form: 'chunks of 64', type: 'float32', direction: 'forward', milliseconds: [1, 1.5, 2] },
+        { form: 'operator', type: 'float32', direction: 'forward', milliseconds: [2, 3, 4], processorMilliseconds: [4, 4, 4] },
+        { form: 'chunks of 64', type: 'float32', direction: 'forward', milliseconds: [1, 1.5, 2], processorMilliseconds: [8, 5, 2] },
       ],
       missing: ['float16 on G: it has none'],
     }
     const text = gpuDocument([measurement])
     expect(text).toContain('| ours (1), float32 | G | 500.0 | 40.0 | 6.00 | 1.00 × | 8.00 GB | 0.25 MB |')
     expect(text).toContain('| PyTorch (2), bfloat16 | H | 250.0 | 80.0 | 12.00 | 2.00 × | 10.00 GB |  |')
-    expect(text).toContain('| chunks of 64, float32 | forward | 1.50 | 2.00 × |')
+    expect(text).toContain('| chunks of 64, float32 | forward | 1.50 | 2.00 × | 0.80 × |')
     expect(text).toContain('- Not measured: float16 on G: it has none.')
   })
 })

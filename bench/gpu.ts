@@ -107,7 +107,7 @@ if (!values['no-training']) {
   else for (const type of ['bfloat16', 'float32'] as const) await trainPyTorch(values.python, type).then((figures) => training.push(figures), (error: unknown) => { missing.push(`PyTorch, ${type}: ${messageOf(error)}`); })
 }
 
-const heads = config.hidden_size / mixer.headdim!
+const heads = config.hidden_size / mixer.headdim
 const { dState, headdim } = mixer as { dState: number; headdim: number }
 type Attend = (q: Value, k: Value, v: Value, g: Value) => Value
 const forms: Readonly<Record<string, Attend>> = {
@@ -128,10 +128,10 @@ const recurrenceProgram = (attend: Attend, direction: RecurrenceFigures['directi
 const measureRecurrence = async (type: 'float32' | 'float16', direction: RecurrenceFigures['direction'], fed: Readonly<Record<string, DeviceTensor>>): Promise<RecurrenceFigures[]> => {
   /** Runs of one measurement: a wait for the device costs as much as several. */
   const inner = size === 'tiny' ? 1 : 5
-  const programs: { form: string; program: Program; milliseconds: number[] }[] = []
+  const programs: { form: string; program: Program; milliseconds: number[]; processorMilliseconds: number[] }[] = []
   for (const [form, attend] of Object.entries(forms)) {
     const program = await device.compile(recurrenceProgram(attend, direction), type === 'float16' ? { float16: { weights: new Set() } } : {})
-    programs.push({ form, program, milliseconds: [] })
+    programs.push({ form, program, milliseconds: [], processorMilliseconds: [] })
   }
   const run = async (program: Program): Promise<void> => {
     for (let i = 0; i < inner; i++) {
@@ -141,11 +141,17 @@ const measureRecurrence = async (type: 'float32' | 'float16', direction: Recurre
     }
   }
   for (const { program } of programs) await run(program)
-  for (let round = 0; round < rounds; round++) for (const { program, milliseconds } of programs) milliseconds.push((await timed(() => run(program))) / inner)
+  for (let round = 0; round < rounds; round++)
+    for (const { program, milliseconds, processorMilliseconds } of programs) {
+      const before = process.cpuUsage()
+      milliseconds.push((await timed(() => run(program))) / inner)
+      const { user, system } = process.cpuUsage(before)
+      processorMilliseconds.push((user + system) / 1000 / inner)
+    }
   for (const { program } of programs) await program.dispose()
-  return programs.map(({ form, milliseconds }) => {
+  return programs.map(({ form, milliseconds, processorMilliseconds }) => {
     say(`recurrence ${direction}, ${type}, ${form}: ${milliseconds.map((each) => each.toFixed(2)).join(', ')} ms`)
-    return { form, type, direction, milliseconds }
+    return { form, type, direction, milliseconds, processorMilliseconds }
   })
 }
 
@@ -165,7 +171,8 @@ const fed = await recurrenceInputs(device)
 const recurrence: RecurrenceFigures[] = []
 for (const type of types) for (const direction of ['forward', 'backward'] as const) recurrence.push(...(await measureRecurrence(type, direction, fed)))
 for (const tensor of Object.values(fed)) tensor.dispose()
-const rate = await (await matmulRate(device))()
+// A software adapter would take minutes for as many rows as a layer has.
+const rate = await (await matmulRate(device, size === 'tiny' ? 4 : undefined))()
 await device.dispose()
 
 const python = values.python === undefined ? '' : ` --python PYTHON --torch-device ${values['torch-device']}`

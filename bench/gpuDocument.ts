@@ -1,5 +1,5 @@
 import { median } from '../engine/evaluate/index.ts'
-import type { GpuMeasurement } from './gpuResults.ts'
+import type { GpuMeasurement, RecurrenceFigures } from './gpuResults.ts'
 
 const command = 'npx tsx bench/gpu.ts --python PYTHON --torch-device cuda'
 
@@ -12,10 +12,13 @@ const trainingRows = ({ training, batch, seconds, gflop }: GpuMeasurement): stri
   })
 }
 
+/** The median over the rounds of the quotient within a round. */
+const quotient = (operator: RecurrenceFigures, one: RecurrenceFigures, of: 'milliseconds' | 'processorMilliseconds'): number => median(one[of].map((value, i) => operator[of][i]! / value))
+
 const recurrenceRows = ({ recurrence }: GpuMeasurement): string[] =>
   recurrence.map((one) => {
     const operator = recurrence.find(({ form, type, direction }) => form === 'operator' && type === one.type && direction === one.direction)!
-    return `| ${one.form}, ${one.type} | ${one.direction} | ${median(one.milliseconds).toFixed(2)} | ${(median(operator.milliseconds) / median(one.milliseconds)).toFixed(2)} × |`
+    return `| ${one.form}, ${one.type} | ${one.direction} | ${median(one.milliseconds).toFixed(2)} | ${quotient(operator, one, 'milliseconds').toFixed(2)} × | ${quotient(operator, one, 'processorMilliseconds').toFixed(2)} × |`
   })
 
 const section = (measurement: GpuMeasurement): string[] => {
@@ -29,8 +32,8 @@ const section = (measurement: GpuMeasurement): string[] => {
     '| --- | --- | --- | --- | --- | --- | --- | --- |',
     ...trainingRows(measurement),
     '',
-    '| recurrence | direction | ms | speed |',
-    '| --- | --- | --- | --- |',
+    '| recurrence | direction | ms | speed | speed in processor time |',
+    '| --- | --- | --- | --- | --- |',
     ...recurrenceRows(measurement),
     '',
     ...missing.map((each) => `- Not measured: ${each}.`),
@@ -40,13 +43,13 @@ const section = (measurement: GpuMeasurement): string[] => {
 
 /** docs/gpu.md from the raw figures. */
 export const gpuDocument = (measurements: readonly GpuMeasurement[]): string =>
-  `${[
+  [
     '# Performance on a GPU',
     '<!-- Made by `npm run bench:document` from bench/gpu.json. -->',
     `\`${command}\` measures on the GPU that WebGPU finds and writes bench/gpu.json: target guided updates of Wav2Vec2-large on 2 × 10 s in float32 and, where the`,
     'shaders have it, float16, beside the same step in PyTorch (bench/peers/training_step.py: bfloat16 under autocast, and float32), and the recurrence of its mixers as the LinearAttention',
     'operator beside its chunked matrix form (engine/nn/chunkedAttention.ts), forward and backward. PYTHON has torch and transformers and may be left out. `--size tiny --seconds 0.1` tries the',
-    'command itself anywhere; `--device cpu` measures the two forms of the recurrence, and the step, on the CPU. Times are medians; a chunked form whose speed is above 1 beats the operator.',
+    'command itself anywhere; `--device cpu` measures the two forms of the recurrence, and the step, on the CPU. Times are medians, speeds of the recurrence medians of the quotients within a round; a chunked form above 1 beats the operator.',
     '',
     ...(measurements.length === 0
       ? [
@@ -58,4 +61,4 @@ export const gpuDocument = (measurements: readonly GpuMeasurement[]): string =>
           '',
         ]
       : measurements.flatMap(section)),
-  ].join('\n')}`
+  ].join('\n')

@@ -23,7 +23,10 @@ export interface RecurrenceFigures {
   readonly form: string
   readonly type: 'float32' | 'float16'
   readonly direction: 'forward' | 'backward'
+  /** In the order of the rounds; in each, every form ran. */
   readonly milliseconds: readonly number[]
+  /** Of the processor, all threads: what other work on the machine disturbs less. */
+  readonly processorMilliseconds: readonly number[]
 }
 
 export interface GpuMeasurement {

@@ -31,6 +31,7 @@ export class MixerPhase {
     const alignment: number[] = []
     const weight = Float32Array.from({ length: batch.batch * batch.frames }, (_, i) => Number(i % batch.frames < batch.lengths[Math.floor(i / batch.frames)]!))
     const own = openGradient(this.#device, this.#student.model.layout)
+    own.scale = gradient.scale
     try {
       for (let layer = 0; layer < this.#student.layers; layer++) {
         const attention = await this.#start.mixer(layer, pass.inputs[layer]!, batch)

@@ -110,10 +110,10 @@ const trainingTask = (device: Device, teacher: SpeechModel, mixer: MixerInput, s
   return { parameters: student.parameters.length, work: updates.work(), run: () => updates.run() }
 }
 
-const [rows, width, columns] = [1000, 768, 3072] as const
+const [manyRows, width, columns] = [1000, 768, 3072] as const
 
 /** How fast the device multiplies matrices at the moment, in floating-point operations a second: [1000, 768] times [768, 3072], as a feed-forward layer does. */
-export const matmulRate = async (device: Device): Promise<() => Promise<number>> => {
+export const matmulRate = async (device: Device, rows: number = manyRows): Promise<() => Promise<number>> => {
   const product = matmul(input('x', [variable('rows'), width]), input('w', [width, columns]))
   // A GPU is only asked to compute: reading the sum waits until it has.
   const program = await device.compile(graph('matrix product', device.sharesMemory ? { y: product } : { y: product, told: sum(product, [0, 1]) }))

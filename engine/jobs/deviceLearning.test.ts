@@ -87,6 +87,16 @@ describe('a run that learns on its device', () => {
     losses(here).forEach((loss, i) => expect(Math.abs(losses(there)[i]! / loss - 1)).toBeLessThan(1e-3))
   })
 
+  it.each<[string, Options]>([['target', {}], ['mixers first', { inherited: true, more: { mixerPhase: { updates: 1, learningRate: 1e-3 } } }]])('has in float16 the gradients of float32: %s', async (name, { more, ...options }) => {
+    const norms = async (precision: Precision): Promise<number[]> => {
+      const { events } = await run(`${name} norm ${precision}`, { ...options, precision, more: { ...more, updates: 2, evaluateEvery: 2 } })
+      return events.flatMap((event) => (event.kind === 'update' ? [event.gradientNorm] : []))
+    }
+    const [wide, narrow] = [await norms('float32'), await norms('float16')]
+    wide.forEach((norm, i) => expect(Math.abs(narrow[i]! / norm - 1)).toBeLessThan(2e-2))
+    expect(narrow).not.toEqual(wide)
+  })
+
   it.each<[string, Options]>([
     ['float32', {}],
     ['float16', { precision: 'float16' }],

@@ -46,7 +46,7 @@ describe('chunked linear attention', () => {
     const value = (): number => evaluateReference(program, fed).y!.data.reduce((total, y, i) => total + y * fed.dy!.data[i]!, 0)
     const analytic = evaluateReference(program, fed)
     for (const name of ['q', 'k', 'v', 'g']) {
-      const data = fed[name]!.data as Float64Array
+      const data = fed[name]!.data
       for (let i = 0; i < data.length; i += 3) {
         const before = data[i]!
         data[i] = before + 1e-5
