@@ -93,6 +93,26 @@ test('a corpus: chosen, compared and walked through by keyboard', async () => {
   expect(await page.getByRole('option', { selected: true }).innerText()).toContain(comparison.utterances[0]!.reference!)
 }, 3 * minutes)
 
+test('of keys pressed quickly, and of a click, the last one decides where it plays', async () => {
+  pictured('compare-quick-keys')
+  await expect.poll(() => page.evaluate<number>('document.querySelector("audio").readyState')).toBeGreaterThanOrEqual(2)
+  const slider = page.getByRole('slider', { name: /^Position in/ })
+  await slider.focus()
+  await page.evaluate('window.settled = () => new Promise((resolve) => { const sound = document.querySelector("audio"); const look = () => (sound.seeking ? setTimeout(look, 5) : setTimeout(resolve, 50)); look() })')
+  const rounds = Array.from({ length: 30 }, (_, i) => [
+    { acts: ['Home', 'ArrowRight', 'Shift+ArrowLeft', 'Home'], ends: 0 },
+    { acts: ['End', 'Home', 'ArrowRight', 'Shift+ArrowLeft'], ends: 0.9 },
+    { acts: ['ArrowRight', 'click', 'Home'], ends: 0 },
+  ][i % 3]!)
+  const places: number[][] = []
+  for (const { acts } of rounds) {
+    for (const act of acts) await (act === 'click' ? slider.click() : page.keyboard.press(act))
+    await page.evaluate('settled()')
+    places.push([Number(await slider.getAttribute('aria-valuenow')), await page.evaluate<number>('document.querySelector("audio").currentTime')])
+  }
+  expect(places).toEqual(rounds.map(({ ends }) => [ends, ends]))
+}, minutes)
+
 test('the waveform answers to the keyboard, and words begin where they were heard', async () => {
   pictured('compare-player')
   await expect.poll(() => page.evaluate<number>('document.querySelector("audio").readyState')).toBeGreaterThanOrEqual(2)
