@@ -2,7 +2,7 @@ import type { Locator, Page } from 'playwright-core'
 
 /** What a person does without a mouse: goes to a thing by Tab, and presses keys there. */
 export interface Keyboard {
-  /** Presses Tab until this has the focus; throws when Tab does not come there. */
+  /** Presses Tab until this has the focus, or Shift and Tab where it stands before what has it; throws when they do not come there. */
   readonly tabTo: (wanted: Locator) => Promise<void>
   /** Goes there and presses a key, Enter unless another is named. */
   readonly press: (wanted: Locator, key?: string) => Promise<void>
@@ -16,17 +16,19 @@ export interface Keyboard {
 
 const mostTabs = 150
 interface Focusable {
-  readonly ownerDocument: { readonly activeElement: unknown }
-  readonly checked?: boolean
+  readonly ownerDocument: { readonly activeElement: { compareDocumentPosition: (other: unknown) => number } | null }
 }
 
 export const keyboardOf = (page: Page): Keyboard => {
   const hasFocus = (wanted: Locator): Promise<boolean> => wanted.evaluate((element: Focusable) => element.ownerDocument.activeElement === element)
+  /** Whether it stands before what has the focus: Node.DOCUMENT_POSITION_PRECEDING. */
+  const isBefore = (wanted: Locator): Promise<boolean> => wanted.evaluate((element: Focusable) => ((element.ownerDocument.activeElement?.compareDocumentPosition(element) ?? 0) & 2) !== 0)
   const tabTo = async (wanted: Locator): Promise<void> => {
     await wanted.waitFor()
+    const key = (await isBefore(wanted)) ? 'Shift+Tab' : 'Tab'
     for (let i = 0; i < mostTabs; i++) {
       if (await hasFocus(wanted)) return
-      await page.keyboard.press('Tab')
+      await page.keyboard.press(key)
     }
     throw new Error(`Tab does not come to ${String(wanted)}`)
   }
