@@ -16,7 +16,8 @@ export interface Keyboard {
 
 const mostTabs = 150
 interface Focusable {
-  readonly ownerDocument: { readonly activeElement: { compareDocumentPosition: (other: unknown) => number } | null }
+  readonly ownerDocument: { readonly activeElement: Focusable | null }
+  readonly compareDocumentPosition: (other: Focusable) => number
 }
 
 export const keyboardOf = (page: Page): Keyboard => {
