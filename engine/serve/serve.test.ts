@@ -201,4 +201,4 @@ test('a run whose engine is killed goes on from its checkpoint to the end', asyn
   const student = (await ask('library', {})).models.find(({ id }) => id === done.student)!
   expect(student).toMatchObject({ origin: 'run', kind: 'student', teacher, data: corpus, run: run.id })
   socket.close()
-})
+}, 120_000)
