@@ -10,6 +10,7 @@ import { evaluate } from '../engine/jobs/index.ts'
 import { setTheme, violations } from './axe.ts'
 import { keepOnFailure } from './keeping.ts'
 import type { Keyboard } from './keyboard.ts'
+import { listenForSeeks } from './seeks.ts'
 import { openStudio, type Studio } from './studio.ts'
 
 let studio: Studio
@@ -50,7 +51,7 @@ test('a word is heard from where it begins', async () => {
   const word = page.locator('button.word').nth(2)
   const start = Number(await word.getAttribute('data-start'))
   await expect.poll(() => page.evaluate<number>('document.querySelector("audio").readyState')).toBeGreaterThanOrEqual(2)
-  await page.evaluate('window.began = []; document.querySelector("audio").addEventListener("seeked", (event) => window.began.push(event.target.currentTime))')
+  await listenForSeeks(page)
   await word.click()
   await expect.poll(() => page.evaluate<number>('window.began.length')).toBeGreaterThan(0)
   expect(Math.abs((await page.evaluate<number>('window.began[0]')) - start)).toBeLessThan(0.05)

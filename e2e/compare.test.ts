@@ -9,6 +9,7 @@ import { setTheme, violations } from './axe.ts'
 import { complaintsOf, openBrowser } from './browser.ts'
 import { keepOnFailure } from './keeping.ts'
 import type { Keyboard } from './keyboard.ts'
+import { listenForSeeks } from './seeks.ts'
 import { openStudio, type Studio } from './studio.ts'
 
 /** Two bundled models side by side, by keyboard alone: on a corpus, on a recording, against length, and out of the app. */
@@ -101,7 +102,7 @@ test('the waveform answers to the keyboard, and words begin where they were hear
   await slider.focus()
   for (let i = 0; i < 4; i++) await page.keyboard.press('+')
   await expect.poll(() => page.evaluate<number>('document.querySelector(".wave div > div").shadowRoot.querySelector(".wrapper").scrollWidth')).toBeGreaterThan(2 * before)
-  await page.evaluate('window.began = []; document.querySelector("audio").addEventListener("seeked", (event) => window.began.push(event.target.currentTime))')
+  await listenForSeeks(page)
   const words = page.locator('button.word')
   for (const place of [0, 2, 4]) {
     const word = words.nth(place)

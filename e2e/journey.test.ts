@@ -9,6 +9,7 @@ import { bundledModel } from '../engine/jobs/bundled.ts'
 import { finetune, synthesise } from '../engine/jobs/index.ts'
 import { keepOnFailure } from './keeping.ts'
 import type { Keyboard } from './keyboard.ts'
+import { listenForSeeks } from './seeks.ts'
 import { openStudio, type Studio } from './studio.ts'
 
 /**
@@ -149,7 +150,7 @@ test('the most different come first, every difference has a sign, and words are 
   expect([await table.getByRole('button', { name: /^wrong: / }).count(), await table.getByRole('button', { name: /^too much: / }).count(), await table.getByText('missing', { exact: true }).count()]).toEqual(['substitution', 'insertion', 'deletion'].map(counted))
 
   await expect.poll(() => page.evaluate<number>('document.querySelector("audio").readyState')).toBeGreaterThanOrEqual(2)
-  await page.evaluate('window.began = []; document.querySelector("audio").addEventListener("seeked", (event) => began.push(event.target.currentTime))')
+  await listenForSeeks(page)
   const words = page.locator('button.word')
   for (const place of [await words.count().then((n) => n - 1), 1]) {
     const word = words.nth(place)
