@@ -15,7 +15,7 @@ import { startFirstMinute } from './firstMinute.ts'
 import { listFolder } from './folders.ts'
 import { metricsOf } from './metrics.ts'
 import { addBundled, importModel } from './models.ts'
-import { addRecording } from './recordings.ts'
+import { addRecording, addSample } from './recordings.ts'
 import { RunQueue } from './runQueue.ts'
 import { Store } from './store.ts'
 
@@ -61,6 +61,7 @@ export const openWorkbench = async (folder: string): Promise<Workbench> => {
   const engineFacts = desk.run('describeEngine', undefined)
   engineFacts.catch(() => undefined)
   await addBundled(store, desk)
+  await addSample(store, desk)
 
   const addData = async (path: string, name?: string): Promise<DataEntry> => {
     const full = resolve(path)

@@ -113,10 +113,14 @@ export class RunQueue {
   }
 
   async #end(id: string, changes: Partial<RunEntry>): Promise<void> {
-    await this.#store.edit('runs', id, { stage: undefined, secondsLeft: undefined, ...changes })
-    const run = this.#store.get('runs', id)
-    for (const resolve of this.#ends.get(id) ?? []) resolve(run)
-    this.#ends.delete(id)
+    try {
+      await this.#store.edit('runs', id, { stage: undefined, secondsLeft: undefined, ...changes })
+    } finally {
+      // Over is over, whether there was room to write it down or not.
+      const run = this.#store.get('runs', id)
+      for (const resolve of this.#ends.get(id) ?? []) resolve(run)
+      this.#ends.delete(id)
+    }
   }
 }
 
