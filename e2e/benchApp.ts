@@ -52,7 +52,7 @@ const key = (name: string): string => `dispatchEvent(new KeyboardEvent('keydown'
 const type = (selector: string, text: string): string => `(() => { const field = document.querySelector('${selector}'); if (field) { field.value = '${text}'; field.dispatchEvent(new Event('input', { bubbles: true })) } })()`
 const click = (selector: string): string => `document.querySelector('${selector}')?.click()`
 /** One round of interactions, as somebody has them who looks around. */
-const round = [key('2'), type('input[type=search]', 'teacher'), type('input[type=search]', ''), key('3'), click('a.data'), type('input[type=search]', 'one'), key('4'), click('input[type=radio]'), key('5'), click('a.card'), key('6'), key('7'), click('input[type=radio]'), key('?'), key('Escape'), key('1'), click('.shell nav button')]
+const round = [key('2'), type('input[type=search]', 'teacher'), type('input[type=search]', ''), key('3'), click('a.data'), type('input[type=search]', 'one'), key('4'), click('input[type=radio]'), key('5'), click('a.card'), key('6'), key('7'), click('[role=radio]'), key('?'), key('Escape'), key('1'), click('.shell nav button')]
 
 /** Frames, in milliseconds each, while an element is scrolled from end to end. */
 const scrolled = (page: Page, selector: string): Promise<number[]> =>
@@ -108,6 +108,7 @@ try {
   await page.getByRole('button', { name: 'Import data …' }).click()
   await page.getByRole('textbox', { name: 'Path' }).fill(many)
   await page.getByRole('button', { name: 'Import', exact: true }).click()
+  await page.getByRole('button', { name: 'Add to the library' }).click()
   await page.locator('table[aria-rowcount="10001"]').waitFor()
   report(`frames, scrolling ${utterances} utterances`, await scrolled(page, '.table'), 50)
   await page.evaluate(`location.hash = '/runs/${run.id}'`)

@@ -43,9 +43,11 @@ export interface Look {
 
 export const walkStates = async (browser: Browser, folder: string, look: Look): Promise<void> => {
   const store = join(folder, 'store')
+  // The dialogs begin in the home folder.
+  process.env.HOME = folder
   const app = startApp(store)
   const page = await browser.newPage({ viewport: { width: 1024, height: 700 } })
-  page.setDefaultTimeout(60_000)
+  page.setDefaultTimeout(30_000)
   /** Requests that get no answer, and whether there is an engine at all. */
   const held = new Set<AppRequest>()
   let reachable = true
@@ -60,6 +62,7 @@ export const walkStates = async (browser: Browser, folder: string, look: Look): 
     })
   })
   const ask = asker(page)
+  const failures: string[] = []
   const library = async (): Promise<Library> => JSON.parse(await readFile(join(store, 'library.json'), 'utf8')) as Library
   const origin = new URL(await app.address().then(async (address) => (await page.goto(address), page.url()))).origin
 
@@ -70,10 +73,15 @@ export const walkStates = async (browser: Browser, folder: string, look: Look): 
   const state = async (name: string, address: string, { hold = [], act }: Held = {}): Promise<void> => {
     await page.goto('about:blank')
     for (const request of hold) held.add(request)
-    await page.goto(`${origin}/#/${address}`)
-    await page.locator('h1').first().waitFor()
-    await act?.()
-    await look(name, page)
+    try {
+      await page.goto(`${origin}/#/${address}`)
+      await page.locator('h1').first().waitFor()
+      await act?.()
+      await look(name, page)
+    } catch (error) {
+      // The others are still worth a look.
+      failures.push(`${name}: ${error instanceof Error ? error.message.split('\n')[0]! : String(error)}`)
+    }
     held.clear()
   }
   const press = (name: string | RegExp): Promise<void> => page.getByRole('button', { name }).first().click()
@@ -177,7 +185,7 @@ export const walkStates = async (browser: Browser, folder: string, look: Look): 
 
     await state('convert', 'convert', { act: settle('figure') })
     for (const way of ['unguided', 'trajectory', 'waypoint', 'hybrid']) await state(`convert-${way}`, 'convert', { act: async () => { await page.getByRole('radio', { name: new RegExp(way, 'i') }).check(); await page.locator('figure').scrollIntoViewIfNeeded() } })
-    await state('convert-settings', 'convert', { act: async () => { await page.getByLabel('Recipe').selectOption('small-recognition'); await page.getByLabel('Updates', { exact: true }).fill('200'); await page.getByText('Every other setting').click(); await page.getByLabel('Updates', { exact: true }).scrollIntoViewIfNeeded(); await page.locator('details').evaluate((details: { scrollIntoView: () => void }) => details.scrollIntoView()) } })
+    await state('convert-settings', 'convert', { act: async () => { await page.getByLabel('Recipe', { exact: true }).selectOption('small-recognition'); await page.getByLabel('Updates', { exact: true }).fill('200'); await page.getByText('Every other setting').click(); await page.locator('details').evaluate((details: { scrollIntoView: () => void }) => details.scrollIntoView()) } })
     await state('convert-estimating', 'convert', { hold: ['estimateConversion'], act: async () => { await press('Estimate time and memory'); await page.getByText('Rehearsing').scrollIntoViewIfNeeded() } })
     await state('convert-estimated', 'convert', { act: async () => { await press('Estimate time and memory'); await page.locator('[data-figure="estimate-seconds"]').waitFor(); await page.locator('[data-figure="estimate-seconds"]').scrollIntoViewIfNeeded() } })
     await state('convert-wrong', 'convert', { act: async () => { await page.getByText('Every other setting').click(); await page.getByLabel('Head width').fill('33'); await press('Estimate time and memory'); await page.getByRole('alert').waitFor(); await page.getByRole('alert').scrollIntoViewIfNeeded() } })
@@ -212,8 +220,11 @@ export const walkStates = async (browser: Browser, folder: string, look: Look): 
     await ask('restoreModel', { id: longId })
     await rm(longModel, { recursive: true })
     await state('model-wrong', `models/${longId}`, { act: async () => { await page.getByRole('alert').waitFor(); await page.getByRole('alert').scrollIntoViewIfNeeded() } })
-    await rm(manifest)
-    await state('corpus-wrong', `data/${(await ask('importData', { path: join(store, 'speech/test') }).catch(() => ({ id: longDataId }))).id}`)
+    const leaving = join(longData, 'leaving.jsonl')
+    await cp(manifest, leaving)
+    const { id: leftId } = await ask('importData', { path: leaving })
+    await rm(leaving)
+    await state('corpus-wrong', `data/${leftId}`, { act: async () => { await page.getByRole('alert').first().waitFor(); await page.getByRole('alert').first().scrollIntoViewIfNeeded() } })
 
     // While a run is under way, and when its engine is killed.
     await ask('setPreferences', { theme: 'system', device: 'auto', threads: 1 })
@@ -241,4 +252,5 @@ export const walkStates = async (browser: Browser, folder: string, look: Look): 
     await page.close()
     app.process.kill('SIGKILL')
   }
+  if (failures.length > 0) throw new Error(`states that did not come about:\n${failures.join('\n')}`)
 }

@@ -10,7 +10,7 @@ export interface Studio {
   readonly page: Page
   /** The library's folder. */
   readonly store: string
-  /** Imports a path by the button of this name: in the page's own dialog, or in the desktop's, which answers by itself. */
+  /** Imports a path by the button of this name, in the page's own dialog or in the desktop's, which answers by itself; what was found there is taken, where it can be. */
   readonly importPath: (button: string, path: string) => Promise<void>
   /** Kills the process that computes, as a crash would, and says how its end is told. */
   readonly killEngine: () => Promise<string>
@@ -34,6 +34,7 @@ const openServed = async (store: string, viewport: { readonly width: number; rea
       await page.getByRole('button', { name: button }).click()
       await page.getByRole('textbox', { name: 'Path' }).fill(path)
       await page.getByRole('button', { name: 'Import', exact: true }).click()
+      await takeFound(page)
     },
     killEngine: async () => {
       process.kill(await busiestChild(app.process.pid!), 'SIGKILL')
@@ -57,12 +58,22 @@ const openDesktop = async (folder: string): Promise<Studio> => {
         dialog.showOpenDialog = () => Promise.resolve({ canceled: false, filePaths: [picked] })
       }, path)
       await page.getByRole('button', { name: button }).click()
+      await takeFound(page)
     },
     killEngine: async () => {
       process.kill(await busiestChild(app.process().pid!), 'SIGKILL')
       return 'exit code'
     },
     close: () => app.close(),
+  }
+}
+
+/** Adds what an import's dialog found to the library, or leaves the dialog with what it says is wrong. A recording is taken at once. */
+const takeFound = async (page: Page): Promise<void> => {
+  const add = page.getByRole('button', { name: 'Add to the library' })
+  const dialog = page.getByRole('dialog')
+  while ((await dialog.count()) > 0 && (await dialog.getByRole('alert').count()) === 0) {
+    if (await add.isEnabled({ timeout: 200 }).catch(() => false)) return add.click()
   }
 }
 

@@ -16,6 +16,7 @@ export const importing = {
   up: 'Up',
   folder: 'Folder',
   nothing: 'Nothing to import lies here.',
+  noFolders: 'No folder lies in here; this one can be chosen.',
   kinds: { folder: '', model: 'model', data: 'data', recording: 'recording' },
   checking: (what: string): string => `Checking ${what} …`,
   checkingModel: 'Every tensor is opened and compared with what config.json says.',
