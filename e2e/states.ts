@@ -1,6 +1,7 @@
-import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Browser, Page } from 'playwright-core'
+import { writeFileAtomic } from '../engine/checkpoint/index.ts'
 import type { AppAnswers, AppArguments, AppRequest, ConversionInput, Library } from '../engine/contract/index.ts'
 import { startApp } from './browser.ts'
 
@@ -130,7 +131,7 @@ export const walkStates = async (browser: Browser, folder: string, look: Look): 
     const lines = speech.trim().split('\n').map((line) => JSON.parse(line) as { audio_filepath: string; text: string })
     const absolute = lines.map((line) => ({ ...line, audio_filepath: join(store, 'speech/dev', line.audio_filepath) }))
     const manifest = join(longData, `${long}.jsonl`)
-    await writeFile(manifest, [{ ...absolute[0]!, text: `${long}. `.repeat(6) }, { ...absolute[1]!, text: undefined }, ...absolute.slice(2), { audio_filepath: 'recordings/gone.wav', text: 'one', duration: 2 }].map((line) => JSON.stringify(line)).join('\n'))
+    await writeFileAtomic(manifest, [{ ...absolute[0]!, text: `${long}. `.repeat(6) }, { ...absolute[1]!, text: undefined }, ...absolute.slice(2), { audio_filepath: 'recordings/gone.wav', text: 'one', duration: 2 }].map((line) => JSON.stringify(line)).join('\n'))
     const { id: longId } = await ask('importModel', { path: longModel })
     const { id: longDataId } = await ask('importData', { path: manifest })
     await ask('splitData', { id: train, dev: 0.1, test: 0.1, by: 'speaker', seed: 1 })
@@ -174,6 +175,13 @@ export const walkStates = async (browser: Browser, folder: string, look: Look): 
     await state('import-wrong', 'models', { act: async () => { await importing(join(root, 'docs'))(); await page.getByRole('alert').waitFor() } })
     await state('import-checking', 'models', { hold: ['checkModel'], act: importing(join(root, 'assets/models/source')) })
     await state('import-summary', 'models', { act: async () => { await importing(join(root, 'fixtures/models/base'))(); await page.getByRole('button', { name: 'Add to the library' }).waitFor() } })
+    await state('dropped', 'models', {
+      act: async () => {
+        const address = `file://${join(root, 'fixtures/models/stable')}`
+        await page.evaluate(`(() => { const dataTransfer = new DataTransfer(); dataTransfer.setData('text/uri-list', ${JSON.stringify(address)}); document.body.dispatchEvent(new DragEvent('drop', { bubbles: true, cancelable: true, dataTransfer })) })()`)
+        await page.getByRole('button', { name: 'Add to the library' }).waitFor()
+      },
+    })
     await state('import-data-summary', 'data', { act: async () => { await importing(manifest, 'Import data …')(); await page.getByRole('button', { name: 'Add to the library' }).waitFor() } })
 
     await state('data', 'data')

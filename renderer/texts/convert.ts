@@ -29,7 +29,7 @@ export const convert = {
   everyOther: 'Every other setting',
   device: 'Where it computes',
   devices: { auto: 'The best one', cpu: 'Processor', webgpu: 'Graphics card (WebGPU)' } as Readonly<Record<string, string>>,
-  deviceAuto: (device: string): string => `That is ${device} here.`,
+  deviceAuto: { cpu: 'Here, that is the processor.', webgpu: 'Here, that is the graphics card.' } as Readonly<Record<string, string>>,
   deviceUnusable: (name: string, reason: string): string => `${name} cannot be used: ${reason}.`,
   estimate: 'Estimate time and memory',
   estimating: 'Rehearsing a few updates …',

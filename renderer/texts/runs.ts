@@ -15,7 +15,7 @@ export const runs = {
   progress: (name: string): string => `Updates of ${name}`,
   wer: (wer: string): string => `WER ${wer}`,
   select: (name: string): string => `Choose ${name} for a comparison of runs`,
-  compare: (n: number): string => `Compare ${n} runs`,
+  compare: (n: number): string => (n < 2 ? 'Compare runs' : `Compare ${n} runs`),
   compareNote: 'Choose two runs or more to see their curves in one picture.',
   remove: 'Remove from the list',
   removed: (name: string): string => `${name} left the list; its files stay where they are`,
@@ -59,7 +59,7 @@ export const run = {
   smoothing: 'Smoothing',
   waiting: 'Curves appear with the first update.',
   loading: 'Reading what the run has written …',
-  curves: { loss: 'Loss', total: 'total', alignment: 'α · alignment', outputs: 'β · outputs', wer: 'Word and character error rate', accuracy: 'Accuracy', rate: 'Learning rate', throughput: 'Throughput', memory: 'Memory', memorySeries: 'GiB held' },
+  curves: { loss: 'Loss', total: 'total', alignment: 'α · alignment', outputs: 'β · outputs', wer: 'Word and character error rate', accuracy: 'Accuracy', rate: 'Learning rate', rateSeries: 'a step', throughput: 'Throughput', throughputSeries: 's of audio / s', memory: 'Memory', memorySeries: 'GiB' },
   newest: (title: string, latest: string): string => `${title}, newest: ${latest}`,
   noneYet: 'none yet',
   heat: {

@@ -26,7 +26,7 @@ export const settings = {
   privacy: 'Privacy',
   privacyText: 'No network, ever. Models, recordings and transcripts stay on this machine; nothing is counted, nothing is sent, fonts are the system’s.',
   about: 'About',
-  version: (version: string): string => `CALD Studio ${version}, Apache-2.0.`,
+  version: (version: string | undefined): string => `CALD Studio${version === undefined ? '' : ` ${version}`}, Apache-2.0.`,
   method: 'Method: He & Garner, “Joint Fine-tuning and Conversion of Pretrained Speech and Language Models towards Linear Complexity”, ICLR 2025.',
   licences: 'Licences of its parts …',
   licencesTitle: 'Licences',

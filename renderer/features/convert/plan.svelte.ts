@@ -85,8 +85,8 @@ export class Plan {
   }
 
   set(path: string, value: Value | undefined): void {
-    const { [path]: _, ...others } = this.own
-    this.own = value === undefined ? others : { ...others, [path]: value }
+    const others = Object.entries(this.own).filter(([other]) => other !== path)
+    this.own = Object.fromEntries(value === undefined ? others : [...others, [path, value]])
   }
 
   #derived(path: string): number | undefined {
