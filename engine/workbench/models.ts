@@ -2,7 +2,7 @@ import { readFile, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { readJson } from '../checkpoint/index.ts'
 import type { ExportedModel, ModelCheck, ModelDetails, ModelEntry, ParsedArguments, Recorded } from '../contract/index.ts'
-import { UsageError } from '../errors.ts'
+import { MissingFileError, UsageError } from '../errors.ts'
 import { bundledModel } from '../jobs/bundled.ts'
 import type { EngineLink } from './engineLink.ts'
 import { filesOf, type Store } from './store.ts'
@@ -63,7 +63,12 @@ export const checkModel = async (store: Store, engine: EngineLink, path: string)
 }
 
 /** A model may also be a weights file in a folder. */
-const folderOf = async (path: string): Promise<string> => ((await stat(path)).isDirectory() ? path : dirname(path))
+const folderOf = async (path: string): Promise<string> => {
+  const found = await stat(path).catch(() => {
+    throw new MissingFileError(`${path}: expected the model that was imported, found nothing there; put it back, or import it from where it is now`)
+  })
+  return found.isDirectory() ? path : dirname(path)
+}
 
 export const modelDetails = async ({ path, facts }: ModelEntry): Promise<ModelDetails> => {
   const folder = await folderOf(path)
