@@ -18,7 +18,8 @@ export default defineConfig({
           include: ['engine/**/*.test.ts', 'fixtures/**/*.test.ts', 'study/**/*.test.ts', 'bench/**/*.test.ts', 'renderer/**/*.test.ts', 'electron/**/*.test.ts'],
         },
       },
-      { test: { ...shared, name: 'e2e', globalSetup: ['vitest.temporary.ts', 'e2e/buildApp.ts'], include: ['e2e/**/*.test.ts'] } },
+      // A browser on a busy machine takes its time: what a test waits for may take ten seconds.
+      { test: { ...shared, name: 'e2e', expect: { poll: { timeout: 10_000 } }, globalSetup: ['vitest.temporary.ts', 'e2e/buildApp.ts'], include: ['e2e/**/*.test.ts'] } },
     ],
   },
 })

@@ -1,62 +1,34 @@
 import { mkdtemp, readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Browser, Page } from 'playwright-core'
-import { afterAll, beforeAll, expect, onTestFailed, test } from 'vitest'
-import type { Comparison, Library } from '../engine/contract/index.ts'
+import type { Page } from 'playwright-core'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { Comparison } from '../engine/contract/index.ts'
 import { synthesise } from '../engine/jobs/index.ts'
 import { setTheme, violations } from './axe.ts'
-import { complaintsOf, openBrowser, startApp, type ServedApp } from './browser.ts'
+import { complaintsOf, openBrowser } from './browser.ts'
+import { keepOnFailure } from './keeping.ts'
+import type { Keyboard } from './keyboard.ts'
+import { openStudio, type Studio } from './studio.ts'
 
 /** Two bundled models side by side, by keyboard alone: on a corpus, on a recording, against length, and out of the app. */
-let app: ServedApp
-let browser: Browser
+let studio: Studio
 let page: Page
-let store: string
+let keyboard: Keyboard
 let corpus: string
-let complaints: string[]
 const minutes = 60_000
-const root = join(import.meta.dirname, '..')
 
 beforeAll(async () => {
   const folder = await mkdtemp(join(tmpdir(), 'cald-e2e-compare-'))
-  store = join(folder, 'store')
   corpus = join(folder, 'speech')
   await synthesise({ out: corpus, say: { digits: 6 }, voices: ['slt'], variants: 4, rate: 16000, seed: 5 }, { signal: new AbortController().signal, onEvent: () => undefined })
-  browser = await openBrowser()
-  app = startApp(store)
-  page = await browser.newPage({ viewport: { width: 1024, height: 700 }, acceptDownloads: true })
-  page.setDefaultTimeout(60_000)
-  complaints = complaintsOf(page)
-  await page.goto(await app.address())
-  await page.getByRole('button', { name: 'Run a first conversion' }).waitFor()
+  studio = await openStudio(folder, { width: 1024, height: 700 })
+  ;({ page, keyboard } = studio)
 }, 3 * minutes)
-afterAll(async () => {
-  await browser.close()
-  await app.close()
-})
+afterAll(() => studio.close())
+keepOnFailure(() => page)
 
-const library = async (): Promise<Library> => JSON.parse(await readFile(join(store, 'library.json'), 'utf8')) as Library
-const kept = async (id: string, kind = ''): Promise<Comparison> => JSON.parse(await readFile(join(store, 'comparisons', `${id}${kind}.json`), 'utf8')) as Comparison
-const figure = (name: string): Promise<string> => page.locator(`[data-figure="${name}"]`).innerText()
-const pictured = (name: string): void => onTestFailed(async () => {
-    await page.screenshot({ path: join(root, 'coverage', 'e2e', `${name}.png`) })
-  })
-
-/** Presses Tab until the element of this role and name has the focus. */
-const tabTo = async (role: 'button' | 'combobox' | 'textbox' | 'slider' | 'option' | 'link' | 'checkbox', name: string | RegExp): Promise<void> => {
-  const wanted = page.getByRole(role, { name }).first()
-  await wanted.waitFor()
-  for (let i = 0; i < 120; i++) {
-    if (await wanted.evaluate((element: { ownerDocument: { activeElement: unknown } }) => element.ownerDocument.activeElement === element)) return
-    await page.keyboard.press('Tab')
-  }
-  throw new Error(`Tab does not come to ${role} ${String(name)}`)
-}
-const press = async (role: Parameters<typeof tabTo>[0], name: string | RegExp, key = 'Enter'): Promise<void> => {
-  await tabTo(role, name)
-  await page.keyboard.press(key)
-}
+const kept = async (id: string, kind = ''): Promise<Comparison> => JSON.parse(await readFile(join(studio.store, 'comparisons', `${id}${kind}.json`), 'utf8')) as Comparison
 const opened = (): string => new URL(page.url()).hash.split('/').at(-1)!
 const audited = async (where: string): Promise<void> => {
   const found: string[] = []
@@ -68,36 +40,48 @@ const audited = async (where: string): Promise<void> => {
 }
 
 test('a corpus: chosen, compared and walked through by keyboard', async () => {
-  pictured('compare-corpus')
   await page.keyboard.press('3')
-  await press('button', 'Import data …')
-  await tabTo('textbox', 'Path')
-  await page.keyboard.type(corpus)
-  await page.keyboard.press('Enter')
+  await studio.importPath('Import data …', corpus)
   await page.getByRole('heading', { name: 'speech', exact: true }).waitFor()
   await page.keyboard.press('6')
   await page.getByRole('heading', { name: 'Compare', exact: true }).waitFor()
   await audited('form')
-  await tabTo('combobox', 'First model')
-  await page.keyboard.type('Digits')
-  await tabTo('combobox', 'Second model')
-  await page.keyboard.type('Source')
-  await press('button', 'Compare')
+  await keyboard.choose(page.getByRole('combobox', { name: 'First model' }), 'Digits')
+  await keyboard.choose(page.getByRole('combobox', { name: 'Second model' }), 'Source')
+  await keyboard.press(page.getByRole('button', { name: 'Compare' }))
   await page.locator('[data-figure="wer-1"]').waitFor()
   const comparison = await kept(opened())
-  expect([await figure('wer-0'), await figure('wer-1')]).toEqual(comparison.models.map(({ wer }) => `${(100 * wer!).toFixed(1)} %`))
-  await tabTo('option', /.*/)
+  expect([await studio.figure('wer-0'), await studio.figure('wer-1')]).toEqual(comparison.models.map(({ wer }) => `${(100 * wer!).toFixed(1)} %`))
+  await keyboard.tabTo(page.getByRole('option').first())
   await page.keyboard.press('End')
   expect(await page.getByRole('option', { selected: true }).innerText()).toContain(comparison.utterances.at(-1)!.reference!)
   await page.keyboard.press('Home')
   expect(await page.getByRole('option', { selected: true }).innerText()).toContain(comparison.utterances[0]!.reference!)
 }, 3 * minutes)
 
-test('the waveform answers to the keyboard, and words begin where they were heard', async () => {
-  pictured('compare-player')
+test('of keys pressed quickly, and of a click, the last one decides where it plays', async () => {
   await expect.poll(() => page.evaluate<number>('document.querySelector("audio").readyState')).toBeGreaterThanOrEqual(2)
-  await tabTo('slider', /^Position in/)
   const slider = page.getByRole('slider', { name: /^Position in/ })
+  await keyboard.tabTo(slider)
+  await page.evaluate('window.settled = () => new Promise((resolve) => { const sound = document.querySelector("audio"); const look = () => (sound.seeking ? setTimeout(look, 5) : setTimeout(resolve, 50)); look() })')
+  const rounds = Array.from({ length: 30 }, (_, i) => [
+    { acts: ['Home', 'ArrowRight', 'Shift+ArrowLeft', 'Home'], ends: 0 },
+    { acts: ['End', 'Home', 'ArrowRight', 'Shift+ArrowLeft'], ends: 0.9 },
+    { acts: ['ArrowRight', 'click', 'Home'], ends: 0 },
+  ][i % 3]!)
+  const places: number[][] = []
+  for (const { acts } of rounds) {
+    for (const act of acts) await (act === 'click' ? slider.click() : page.keyboard.press(act))
+    await page.evaluate('settled()')
+    places.push([Number(await slider.getAttribute('aria-valuenow')), await page.evaluate<number>('document.querySelector("audio").currentTime')])
+  }
+  expect(places).toEqual(rounds.map(({ ends }) => [ends, ends]))
+}, minutes)
+
+test('the waveform answers to the keyboard, and words begin where they were heard', async () => {
+  await expect.poll(() => page.evaluate<number>('document.querySelector("audio").readyState')).toBeGreaterThanOrEqual(2)
+  const slider = page.getByRole('slider', { name: /^Position in/ })
+  await keyboard.tabTo(slider)
   const at = async (): Promise<number> => Number(await slider.getAttribute('aria-valuenow'))
   await page.keyboard.press('ArrowRight')
   await expect.poll(at).toBeCloseTo(1, 1)
@@ -126,24 +110,22 @@ test('the waveform answers to the keyboard, and words begin where they were hear
 }, minutes)
 
 test('latency and memory against length, as they were measured', async () => {
-  pictured('compare-latency')
-  await tabTo('textbox', 'Lengths in seconds')
-  await page.keyboard.press('Control+a')
-  await page.keyboard.type('2 x')
+  const lengths = page.getByRole('textbox', { name: 'Lengths in seconds' })
+  await keyboard.fill(lengths, '2 x')
   await page.getByText('Expected whole seconds').waitFor()
-  await page.keyboard.press('Control+a')
-  await page.keyboard.type('2 6')
-  await press('button', 'Measure')
+  await keyboard.fill(lengths, '2 6')
+  await keyboard.press(page.getByRole('button', { name: 'Measure' }))
   await page.locator('[data-figure="latency-1-6"]').waitFor()
   const { points } = (await kept(opened(), '.latency')) as unknown as NonNullable<Comparison['latency']>
   expect(points).toHaveLength(4)
-  for (const { model, duration, latency } of points) expect(await figure(`latency-${model}-${duration}`)).toBe(`${latency.toFixed(3)} s`)
+  for (const { model, duration, latency } of points) expect(await studio.figure(`latency-${model}-${duration}`)).toBe(`${latency.toFixed(3)} s`)
   await audited('comparison')
 }, 3 * minutes)
 
 test('the HTML page stands alone, with what was heard', async () => {
-  const [download] = await Promise.all([page.waitForEvent('download'), press('button', 'Export as HTML')])
+  const [download] = await Promise.all([page.waitForEvent('download'), keyboard.press(page.getByRole('button', { name: 'Export as HTML' }))])
   const comparison = await kept(opened())
+  const browser = await openBrowser()
   const alone = await browser.newPage()
   const told = complaintsOf(alone)
   await alone.goto(`file://${await download.path()}`).catch(() => undefined)
@@ -153,37 +135,31 @@ test('the HTML page stands alone, with what was heard', async () => {
   expect(await alone.locator('audio').count()).toBe(differing.length)
   expect(await alone.locator('dl.utterance').first().innerText()).toContain(differing[0]!.hypotheses[0])
   expect(told).toEqual([])
-  await alone.close()
+  await browser.close()
 }, minutes)
 
 test('a recording without a transcript: what they heard, and no errors made up', async () => {
-  pictured('compare-recording')
   const line = JSON.parse((await readFile(join(corpus, 'manifest.jsonl'), 'utf8')).split('\n')[0]!) as { audio_filepath: string }
   await page.keyboard.press('6')
-  await press('button', 'Another recording …')
-  await tabTo('textbox', 'Path')
-  await page.keyboard.type(corpus)
-  await page.keyboard.press('Enter')
+  await studio.importPath('Another recording …', corpus)
   await page.getByRole('alert').waitFor()
-  await page.keyboard.press('Control+a')
-  await page.keyboard.type(join(corpus, line.audio_filepath))
-  await page.keyboard.press('Enter')
+  await studio.importPath('Another recording …', join(corpus, line.audio_filepath))
   await page.getByRole('dialog').waitFor({ state: 'detached' })
-  await press('button', 'Compare')
+  await keyboard.press(page.getByRole('button', { name: 'Compare' }))
   await page.locator('[data-figure="apart"]').waitFor()
   const comparison = await kept(opened())
   expect(comparison.difference).toBeUndefined()
-  expect(await figure('apart')).toBe(`${comparison.utterances[0]!.distance} words apart`)
+  expect(await studio.figure('apart')).toBe(`${comparison.utterances[0]!.distance} words apart`)
   await page.locator('button.word').first().waitFor()
   await audited('recording')
 }, 2 * minutes)
 
 test('a comparison is removed, and comes back', async () => {
   await page.keyboard.press('6')
-  await press('button', /^Remove .* on speech/)
-  await press('button', 'Undo')
+  await keyboard.press(page.getByRole('button', { name: /^Remove .* on speech/ }))
+  await keyboard.press(page.getByRole('button', { name: 'Undo' }))
   await page.getByRole('button', { name: /^Remove .* on speech/ }).waitFor()
   // What is shown is told before it is on disk.
-  await expect.poll(async () => (await library()).comparisons.map(({ removed }) => removed)).toEqual([false, false])
-  expect(complaints).toEqual([])
+  await expect.poll(async () => (await studio.library()).comparisons.map(({ removed }) => removed)).toEqual([false, false])
+  expect(studio.complaints).toEqual([])
 }, minutes)

@@ -5,6 +5,6 @@ import { findElectron } from '../electron/binary.ts'
 if (findElectron() === undefined) {
   process.stdout.write("e2e:desktop: SKIPPED, because Electron's binary is not here (npx install-electron fetches it). The same tests ran in chromium if npm test did.\n")
 } else {
-  const { status } = spawnSync('npx', ['vitest', 'run', 'e2e/app.test.ts'], { stdio: 'inherit', env: { ...process.env, CALD_E2E: 'desktop' }, shell: process.platform === 'win32' })
+  const { status } = spawnSync('npx', ['vitest', 'run', '--project', 'e2e'], { stdio: 'inherit', env: { ...process.env, CALD_E2E: 'desktop' }, shell: process.platform === 'win32' })
   process.exitCode = status ?? 1
 }

@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import * as electron from 'electron'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openWorkshop, type Workshop } from '../../engine/cli/testing/command.ts'
-import { channels, type AppAnswers, type AppArguments, type AppRequest, type FromHost, type RunState } from '../../engine/contract/index.ts'
+import { appRequests, channels, type AppAnswers, type AppArguments, type AppRequest, type FromHost, type RunState } from '../../engine/contract/index.ts'
+import { contentPolicy } from '../../engine/page/index.ts'
 import type * as Fake from '../testing/electron.ts'
 import { startDesktop } from './desktop.ts'
 
@@ -28,7 +29,7 @@ const pick = (what: string, path: string): Promise<unknown> => {
   return invoke(channels.pick, what)
 }
 
-const load = async (path: string, method = 'GET'): Promise<Response> => (await session.defaultSession.asked.app!({ url: `app://cald${path}`, method } as never)) as Response
+const load = async (path: string, method = 'GET', host = 'cald'): Promise<Response> => (await session.defaultSession.asked.app!({ url: `app://${host}${path}`, method } as never)) as Response
 
 beforeAll(async () => {
   workshop = await openWorkshop()
@@ -45,7 +46,7 @@ afterAll(() => void app.emit('will-quit', {}))
 
 describe('the window', () => {
   it('is sandboxed, isolated and without Node, and loads only the app', () => {
-    expect(window.options.webPreferences).toMatchObject({ sandbox: true, contextIsolation: true, nodeIntegration: false, nodeIntegrationInWorker: false, nodeIntegrationInSubFrames: false, webviewTag: false, webSecurity: true, allowRunningInsecureContent: false })
+    expect(window.options.webPreferences).toMatchObject({ sandbox: true, contextIsolation: true, nodeIntegration: false, nodeIntegrationInWorker: false, nodeIntegrationInSubFrames: false, webviewTag: false, webSecurity: true, allowRunningInsecureContent: false, navigateOnDragDrop: false })
     expect(window.address).toBe('app://cald/')
     expect([window.options.minWidth, window.options.minHeight]).toEqual([1024, 700])
   })
@@ -97,14 +98,15 @@ describe('the window', () => {
   it('is served with a policy that allows nothing from elsewhere, and no file but those of the app', async () => {
     const page = await load('/')
     const text = await page.text()
-    const policy = page.headers.get('content-security-policy')!
-    expect(policy).toMatch(/^default-src 'none';/)
-    expect(policy).not.toMatch(/unsafe|https?:|\*/)
-    expect(policy).toContain(`'nonce-${/nonce="([^"]{20,})"/.exec(text)![1]!}'`)
+    expect(page.headers.get('content-security-policy')).toBe(contentPolicy(/nonce="([^"]{20,})"/.exec(text)![1]!))
     for (const path of ['/../secret.html', '/%2e%2e/secret.html', '/assets/', '//etc/passwd']) expect((await load(path)).status, path).not.toBe(200)
     expect((await load('/', 'POST')).status).toBe(405)
+    expect((await load('/', 'GET', 'other')).status).toBe(405)
     expect((await load('/audio/none/0')).status).toBe(400)
-    expect((await load('/none')).headers.get('content-security-policy')).toMatch(/^default-src 'none';/)
+    for (const answer of [page, await load('/none'), await load('/', 'POST')]) {
+      expect(answer.headers.get('content-security-policy')).toMatch(/^default-src 'none';/)
+      expect([answer.headers.get('x-content-type-options'), answer.headers.get('cross-origin-resource-policy')]).toEqual(['nosniff', 'same-origin'])
+    }
   })
 })
 
@@ -130,6 +132,9 @@ describe('what the window asks', () => {
   it('names only paths that a person picked or dropped', async () => {
     await expect(ask('importModel', { path: workshop.model })).rejects.toThrow(`importModel: expected a path picked in a dialog or dropped on the window, found ${workshop.model}`)
     await expect(ask('listFolder', {})).rejects.toThrow('expected a path picked')
+    const withPath = Object.entries(appRequests).flatMap(([request, schema]) => ('path' in (schema as { shape: object }).shape ? [request as AppRequest] : []))
+    expect(withPath.length).toBeGreaterThan(3)
+    for (const request of withPath) await expect(ask(request, { path: '/etc/passwd' } as never), request).rejects.toThrow(`${request}: expected a path picked in a dialog or dropped on the window, found /etc/passwd`)
     expect(await invoke(channels.pick, 'model')).toBeNull()
     expect(await pick('model', workshop.model)).toBe(workshop.model)
     await expect(ask('importModel', { path: `${workshop.model}-other` })).rejects.toThrow('expected a path picked')
@@ -145,6 +150,22 @@ describe('what the window asks', () => {
     await invoke(channels.reveal, workshop.model)
     await expect(invoke(channels.reveal, '/etc/passwd')).rejects.toThrow('expected a path of the library')
     expect(shell.shown).toEqual([workshop.model])
+  })
+})
+
+describe('the app', () => {
+  it('comes forward when it is started again', () => {
+    window.minimized = true
+    app.emit('second-instance', {})
+    expect([window.minimized, window.focused]).toEqual([false, true])
+    expect(BrowserWindow.all).toHaveLength(1)
+  })
+
+  it('leads the window to each place of its menu', () => {
+    const { submenu } = (Menu.template as { label?: string; submenu: { label: string; accelerator: string; click: () => void }[] }[]).find(({ label }) => label === 'Go')!
+    for (const { click } of submenu) click()
+    expect(window.webContents.sent.filter(([channel]) => channel === channels.place).map(([, place]) => place)).toEqual(['/home', '/models', '/data', '/convert', '/runs', '/compare', '/settings'])
+    expect(submenu.map(({ accelerator }) => accelerator)).toEqual([1, 2, 3, 4, 5, 6, 7].map((n) => `CmdOrCtrl+${n}`))
   })
 })
 

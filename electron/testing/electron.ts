@@ -61,10 +61,12 @@ export class BrowserWindow extends EventEmitter {
     this.address = address
     return Promise.resolve()
   }
+  minimized = false
+  focused = false
   show = (): void => undefined
-  focus = (): void => undefined
-  restore = (): void => undefined
-  isMinimized = (): boolean => false
+  focus = (): void => void (this.focused = true)
+  restore = (): void => void (this.minimized = false)
+  isMinimized = (): boolean => this.minimized
   isDestroyed = (): boolean => false
   getNormalBounds = (): object => ({ x: 10, y: 20, width: 1200, height: 800 })
 }

@@ -122,10 +122,10 @@ export class RunQueue {
 
   async #run(run: RunEntry, signal: AbortSignal): Promise<void> {
     const path = this.log(run.id)
-    const log = await LineLog.open(path, (await stat(path).catch(() => undefined))?.size ?? 0)
-    // One line after the other; a log that cannot be written stops no run.
+    // A log that cannot be written stops no run.
+    const log = await LineLog.open(path, (await stat(path).catch(() => undefined))?.size ?? 0).catch(() => undefined)
     let writing: Promise<void> = Promise.resolve()
-    const keep = (event: JobEvent): void => void (writing = writing.then(() => log.append(JSON.stringify({ at: new Date().toISOString(), event } satisfies LogLine))).catch(() => undefined))
+    const keep = (event: JobEvent): void => void (writing = writing.then(() => log?.append(JSON.stringify({ at: new Date().toISOString(), event } satisfies LogLine))).catch(() => undefined))
     try {
       await this.#convert(run, signal, keep)
     } catch (error) {
@@ -133,7 +133,7 @@ export class RunQueue {
       throw error
     } finally {
       await writing
-      await log.close()
+      await log?.close()
     }
   }
 
@@ -177,10 +177,14 @@ export class RunQueue {
   }
 
   async #end(id: string, changes: Partial<RunEntry>): Promise<void> {
-    await this.#store.edit('runs', id, { stage: undefined, secondsLeft: undefined, ...changes })
-    const run = this.#store.get('runs', id)
-    for (const resolve of this.#ends.get(id) ?? []) resolve(run)
-    this.#ends.delete(id)
+    try {
+      await this.#store.edit('runs', id, { stage: undefined, secondsLeft: undefined, ...changes })
+    } finally {
+      // Over is over, whether there was room to write it down or not.
+      const run = this.#store.get('runs', id)
+      for (const resolve of this.#ends.get(id) ?? []) resolve(run)
+      this.#ends.delete(id)
+    }
   }
 }
 

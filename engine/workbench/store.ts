@@ -136,14 +136,27 @@ export class Store {
     await this.#saving
   }
 
-  put<P extends Part>(part: P, entry: Entries[P], options?: { passing: boolean }): Promise<void> {
+  /** Enters or replaces an entry; one that cannot be saved is taken back, so that it can be tried again. */
+  async put<P extends Part>(part: P, entry: Entries[P], options?: { passing: boolean }): Promise<void> {
+    const before = this.#library[part].find(({ id }) => id === entry.id) as Entries[P] | undefined
+    try {
+      await this.#place(part, entry, options)
+    } catch (error) {
+      const now = this.#library[part] as readonly Entries[P][]
+      if (now.includes(entry)) await this.change({ [part]: now.flatMap((one) => (one !== entry ? [one] : before === undefined ? [] : [before])) }, { passing: true })
+      throw error
+    }
+  }
+
+  /** Changes an entry to what has become of it, which stands even where it cannot be saved. */
+  edit<P extends Part>(part: P, id: string, changes: Partial<Entries[P]>, options?: { passing: boolean }): Promise<void> {
+    return this.#place(part, { ...this.get(part, id), ...changes }, options)
+  }
+
+  #place<P extends Part>(part: P, entry: Entries[P], options?: { passing: boolean }): Promise<void> {
     const others = this.#library[part] as readonly Entries[P][]
     const known = others.some((one) => one.id === entry.id)
     return this.change({ [part]: known ? others.map((one) => (one.id === entry.id ? entry : one)) : [...others, entry] }, options)
-  }
-
-  edit<P extends Part>(part: P, id: string, changes: Partial<Entries[P]>, options?: { passing: boolean }): Promise<void> {
-    return this.put(part, { ...this.get(part, id), ...changes }, options)
   }
 
   drop(part: Part, id: string): Promise<void> {

@@ -34,7 +34,8 @@ export const drawWaveform = ({ container, media, url, peaks, seconds }: Waveform
     url,
     cursorWidth: 2,
     hideScrollbar: false,
-    dragToSeek: true,
+    // At once: later, it would undo a key that was pressed in between.
+    dragToSeek: { debounceTime: 0 },
     minPxPerSec: seconds > longSeconds ? closeView : fullView,
     plugins: [
       Timeline.create({ height: 16, style: { fontSize: '11px', color: token('--ink-soft') }, secondaryLabelOpacity: 1 }),
