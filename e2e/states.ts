@@ -192,6 +192,7 @@ export const walkStates = async (browser: Browser, folder: string, look: Look): 
     await state('divide', `data/${dev}`, { act: () => press('Divide …') })
 
     await state('convert', 'convert', { act: settle('figure') })
+    await state('convert-loading', 'convert', { hold: ['choices'] })
     for (const way of ['unguided', 'trajectory', 'waypoint', 'hybrid']) await state(`convert-${way}`, 'convert', { act: async () => { await page.getByRole('radio', { name: new RegExp(way, 'i') }).check(); await page.locator('figure').scrollIntoViewIfNeeded() } })
     await state('convert-settings', 'convert', { act: async () => { await page.getByLabel('Recipe', { exact: true }).selectOption('small-recognition'); await page.getByLabel('Updates', { exact: true }).fill('200'); await page.getByText('Every other setting').click(); await page.locator('details').evaluate((details: { scrollIntoView: () => void }) => details.scrollIntoView()) } })
     await state('convert-estimating', 'convert', { hold: ['estimateConversion'], act: async () => { await press('Estimate time and memory'); await page.getByText('Rehearsing').scrollIntoViewIfNeeded() } })
