@@ -48,7 +48,7 @@ const report = (what: string, times: readonly number[], limit: number): void => 
   if (at(sorted, 0.95) > limit) process.exitCode = 1
 }
 
-const key = (name: string): string => `dispatchEvent(new KeyboardEvent('keydown', { key: '${name}' }))`
+const key = (name: string): string => `(document.activeElement ?? document.body).dispatchEvent(new KeyboardEvent('keydown', { key: '${name}', bubbles: true }))`
 const type = (selector: string, text: string): string => `(() => { const field = document.querySelector('${selector}'); if (field) { field.value = '${text}'; field.dispatchEvent(new Event('input', { bubbles: true })) } })()`
 const click = (selector: string): string => `document.querySelector('${selector}')?.click()`
 /** One round of interactions, as somebody has them who looks around. */
