@@ -1,4 +1,6 @@
 import { cp, mkdtemp, readFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Page } from 'playwright-core'
@@ -139,3 +141,35 @@ test('axe finds nothing on any screen, in both themes', async () => {
 test('no page complained of anything', () => {
   expect(studio.complaints).toEqual([])
 })
+
+test('the page may run, load and reach nothing but what is its own', async () => {
+  const elsewhere = createServer((_, response) => void response.setHeader('Access-Control-Allow-Origin', '*').end('reached')).listen(0, '127.0.0.1')
+  await new Promise((resolve) => elsewhere.once('listening', resolve))
+  const address = `127.0.0.1:${(elsewhere.address() as AddressInfo).port}`
+  let reached = 0
+  elsewhere.on('connection', () => reached++)
+  try {
+    const tried = await page.evaluate<Record<string, string>>(`(async () => {
+      const settled = (begin) => new Promise((resolve) => { begin(() => resolve('done'), () => resolve('refused')); setTimeout(resolve, 3000, 'refused') })
+      const added = (tag, attributes) => settled((done, refused) => document.body.append(Object.assign(document.createElement(tag), { onload: done, onerror: refused, ...attributes })))
+      window.ran = false
+      const script = document.createElement('script')
+      script.textContent = 'window.ran = true'
+      document.body.append(script)
+      return {
+        inline: window.ran ? 'done' : 'refused',
+        // Later, since what is asked for from outside the page may evaluate at once.
+        evaluated: await settled((done, refused) => setTimeout(() => { try { Function('return 1')(); done() } catch { refused() } })),
+        fetched: await fetch('http://${address}/').then(() => 'done', () => 'refused'),
+        socket: await settled((done, refused) => { try { const socket = new WebSocket('ws://${address}/'); socket.onopen = done; socket.onerror = refused } catch { refused() } }),
+        script: await added('script', { src: 'http://${address}/x.js' }),
+        image: await added('img', { src: 'http://${address}/x.png' }),
+        style: await added('link', { rel: 'stylesheet', href: 'http://${address}/x.css' }),
+      }
+    })()`)
+    expect(tried).toEqual(Object.fromEntries(Object.keys(tried).map((way) => [way, 'refused'])))
+    expect(reached).toBe(0)
+  } finally {
+    elsewhere.close()
+  }
+}, minutes)

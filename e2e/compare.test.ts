@@ -40,6 +40,9 @@ const audited = async (where: string): Promise<void> => {
 }
 
 test('a corpus: chosen, compared and walked through by keyboard', async () => {
+  // Before anything is imported there is something to compare on.
+  await page.keyboard.press('6')
+  await expect.poll(() => page.getByRole('combobox', { name: 'On', exact: true }).locator('option:checked').innerText()).toBe('Spoken sample')
   await page.keyboard.press('3')
   await studio.importPath('Import data …', corpus)
   await page.getByRole('heading', { name: 'speech', exact: true }).waitFor()

@@ -115,7 +115,7 @@ test('a disk too small for the first minute: it says so, and the button is there
   await expect.poll(() => page.getByRole('alert').innerText().catch(() => '')).toMatch(/speech.*expected to write it, found ENOSPC/)
   await begin.waitFor()
   const { models, data, runs } = await studio.library()
-  expect([models.length, data.length, runs.length]).toEqual([2, 0, 0])
+  expect([models.length, data.map(({ name }) => name), runs.length]).toEqual([2, ['Spoken sample'], 0])
   expect((await readdir(studio.store, { recursive: true })).filter((name) => name.includes('.unfinished-'))).toEqual([])
   resized('6m')
 }, minutes)

@@ -29,6 +29,8 @@ const pick = (what: string, path: string): Promise<unknown> => {
   return invoke(channels.pick, what)
 }
 
+const corpus = async (): Promise<AppAnswers['library']['data'][number]> => (await ask('library', {})).data.find(({ path }) => path === workshop.manifest)!
+
 const load = async (path: string, method = 'GET', host = 'cald'): Promise<Response> => (await session.defaultSession.asked.app!({ url: `app://${host}${path}`, method } as never)) as Response
 
 beforeAll(async () => {
@@ -142,7 +144,7 @@ describe('what the window asks', () => {
     expect(await ask('importModel', { path: workshop.model })).toMatchObject({ name: 'model', origin: 'imported' })
     await invoke(channels.dropped, workshop.manifest)
     expect((await ask('importData', { path: workshop.manifest })).facts.utterances).toBe(8)
-    const sound = await load(`/audio/${(await ask('library', {})).data[0]!.id}/0`)
+    const sound = await load(`/audio/${(await corpus()).id}/0`)
     expect([sound.status, sound.headers.get('content-type'), (await sound.arrayBuffer()).byteLength]).toEqual([200, 'audio/wav', 44 + 2 * 8000])
   })
 
@@ -180,12 +182,12 @@ describe('the engine', () => {
   }
 
   it('may be killed, its host too: the window stays, and the run goes on from its checkpoint to the end', { timeout: 120_000 }, async () => {
-    const { models, data } = await ask('library', {})
+    const { models } = await ask('library', {})
     const run = await ask('startConversion', {
       name: 'Overnight',
       teacher: models.find(({ path }) => path === workshop.model)!.id,
-      train: data[0]!.id,
-      dev: data[0]!.id,
+      train: (await corpus()).id,
+      dev: (await corpus()).id,
       guidance: { guidance: 'target', layerwiseWeight: 1, outputWeight: 0.25 },
       mixer: { expand: 1, dState: 4, dConv: 4, headdim: 8, ngroups: 1 },
       training: { updates: 300, batchSeconds: 2, schedule: { peak: 1e-3, warmupUpdates: 2, decay: 'none', floor: 0 }, weightDecay: 0, clipNorm: 1, freezeFrontend: true, evaluateEvery: 5, seed: 1 },
@@ -218,10 +220,10 @@ describe('the engine', () => {
   })
 
   it('measures latency in processes that main starts for it', { timeout: 120_000 }, async () => {
-    const { models, data, comparisons } = await ask('library', {})
+    const { models, comparisons } = await ask('library', {})
     expect(comparisons).toEqual([])
     const [first, second] = [models.find(({ kind }) => kind === 'transformer')!, models.find(({ kind }) => kind === 'student')!]
-    const { id } = await ask('startComparison', { first: first.id, second: second.id, data: data[0]!.id })
+    const { id } = await ask('startComparison', { first: first.id, second: second.id, data: (await corpus()).id })
     const settled = async (): Promise<AppAnswers['library']['comparisons'][number]> => {
       for (;;) {
         const found = (await ask('library', {})).comparisons.find((one) => one.id === id)

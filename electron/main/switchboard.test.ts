@@ -8,7 +8,7 @@ import { Switchboard } from './switchboard.ts'
 it('starts processes of the engine only, whoever asks', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'cald-switch-'))
   const asker = join(folder, 'asker.mjs')
-  const entries = ['file:///bin/sh', `${pathToFileURL(folder).href}/asker.mjs`, `${pathToFileURL(folder).href}/engine/jobs/../../bad/xProcess.js`, `${pathToFileURL(folder).href}/engine/jobs/%2e%2e/xProcess.js`, 'file:///engine/jobs/xProcess.js']
+  const entries = ['file:///bin/sh', `${pathToFileURL(folder).href}/asker.mjs`, `${pathToFileURL(folder).href}/engine/jobs/../../bad/xProcess.js`, `${pathToFileURL(folder).href}/engine/jobs/%2e%2e/xProcess.js`, `${pathToFileURL(folder).href}/../bad/engine/jobs/xProcess.js`, `${pathToFileURL(folder).href}/%2e%2e/bad/engine/jobs/xProcess.js`, 'file:///engine/jobs/xProcess.js']
   await writeFile(asker, `process.parentPort.on('message', ({ data }) => process.parentPort.postMessage({ up: data.down ?? data }))\n${entries.map((entry, i) => `process.parentPort.postMessage({ launch: ${i}, entry: ${JSON.stringify(entry)} })`).join('\n')}\nprocess.parentPort.postMessage('no message')`)
   const switchboard = new Switchboard(`${pathToFileURL(folder).href}/`)
   const answers: unknown[] = []

@@ -14,3 +14,10 @@ export const bundledModel = (name: 'source' | 'digits'): string => {
   if (!existsSync(folder)) throw new MissingFileError(`${folder}: expected the bundled model ${name}, found no such folder`)
   return folder
 }
+
+/** A recording that comes with the product; MissingFileError when it was left out of this installation. */
+export const bundledSample = (): string => {
+  const path = join(packageRoot(), 'assets', 'speech', 'spoken-sample.wav')
+  if (!existsSync(path)) throw new MissingFileError(`${path}: expected the spoken sample, found no such file`)
+  return path
+}

@@ -137,6 +137,15 @@ test('arguments are parsed, and what is thrown comes back', async () => {
   socket.close()
 })
 
+test('a spoken sample is there from the beginning, to be heard', async () => {
+  const socket = await connect({ cookie, origin: origin() })
+  const [sample, ...others] = (await asking(socket)('library', {})).data
+  expect([sample!.name, others]).toEqual(['Spoken sample', []])
+  expect([sample!.facts.utterances, sample!.facts.seconds]).toEqual([1, 2.96])
+  expect((await get(`/audio/${sample!.id}/0`, { cookie })).text).toHaveLength(44 + 2 * 2.96 * 16_000)
+  socket.close()
+})
+
 test('a model and a corpus come into the library as they are', async () => {
   const socket = await connect({ cookie, origin: origin() })
   const ask = asking(socket)
@@ -162,7 +171,7 @@ test('a run whose engine is killed goes on from its checkpoint to the end', asyn
   const socket = await connect({ cookie, origin: origin() })
   const ask = asking(socket)
   const { models, data } = await ask('library', {})
-  const [teacher, corpus] = [models.find(({ path }) => path === workshop.model)!.id, data[0]!.id]
+  const [teacher, corpus] = [models.find(({ path }) => path === workshop.model)!.id, data.find(({ path }) => path === workshop.manifest)!.id]
   await ask('restoreModel', { id: teacher })
   const run = await ask('startConversion', {
     name: 'Killed',
@@ -192,4 +201,4 @@ test('a run whose engine is killed goes on from its checkpoint to the end', asyn
   const student = (await ask('library', {})).models.find(({ id }) => id === done.student)!
   expect(student).toMatchObject({ origin: 'run', kind: 'student', teacher, data: corpus, run: run.id })
   socket.close()
-})
+}, 120_000)

@@ -16,7 +16,7 @@ import { startFirstMinute } from './firstMinute.ts'
 import { listFolder } from './folders.ts'
 import { metricsOf } from './metrics.ts'
 import { addBundled, checkModel, deleteModel, exportTo, importModel, modelDetails } from './models.ts'
-import { addRecording } from './recordings.ts'
+import { addRecording, addSample } from './recordings.ts'
 import { RunQueue } from './runQueue.ts'
 import { Store } from './store.ts'
 
@@ -63,6 +63,7 @@ export const openWorkbench = async (folder: string): Promise<Workbench> => {
   const engineFacts = desk.run('describeEngine', undefined)
   engineFacts.catch(() => undefined)
   await addBundled(store, desk)
+  await addSample(store, desk)
 
   const nameOf = (full: string): string => (['manifest.jsonl', 'metadata.csv'].includes(basename(full)) ? basename(dirname(full)) : basename(full).replace(/\.(jsonl|csv|tsv)$/i, ''))
   const addData = async (path: string, name?: string, split?: DataEntry['split']): Promise<DataEntry> => {
