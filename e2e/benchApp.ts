@@ -1,5 +1,5 @@
 import { mkdtemp, readFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { cpus, loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Page } from 'playwright-core'
 import { writeFileAtomic } from '../engine/checkpoint/index.ts'
@@ -9,7 +9,7 @@ import { openBrowser, startApp } from './browser.ts'
 
 /**
  * `npm run bench:app`: how quick the app stays, in a real browser. Fifty interactions while a conversion runs, from the input to the frame after it; and frames while one scrolls through
- * 1,000 models and 10,000 utterances and looks at 100,000 points of a run's curves.
+ * 1,000 models and 10,000 utterances and looks at 100,000 points of a run's curves. The figures go into docs/app.md; the machine should have nothing else to do.
  */
 const [models, utterances, points] = [1000, 10_000, 100_000]
 const folder = await mkdtemp(join(tmpdir(), 'cald-bench-app-'))
@@ -42,9 +42,14 @@ const open = async (): Promise<{ page: Page; close: () => Promise<void> }> => {
 }
 
 const at = (sorted: readonly number[], share: number): number => sorted[Math.min(sorted.length - 1, Math.ceil(share * sorted.length) - 1)]!
+const figures: string[] = []
+const load = loadavg()[0]!
+/** Where the figures stand in the document. */
+const [documentPath, begin, end] = [join(import.meta.dirname, '..', 'docs', 'app.md'), '<!-- figures: npm run bench:app -->\n', '<!-- end of figures -->']
 const report = (what: string, times: readonly number[], limit: number): void => {
   const sorted = [...times].sort((a, b) => a - b)
   process.stdout.write(`${what}: ${times.length} times, median ${at(sorted, 0.5).toFixed(1)} ms, p95 ${at(sorted, 0.95).toFixed(1)} ms (limit ${limit}), longest ${sorted.at(-1)!.toFixed(1)} ms\n`)
+  figures.push(`| ${what} | ${times.length} | ${at(sorted, 0.5).toFixed(1)} | ${at(sorted, 0.95).toFixed(1)} | ${limit} | ${sorted.at(-1)!.toFixed(1)} |`)
   if (at(sorted, 0.95) > limit) process.exitCode = 1
 }
 
@@ -115,6 +120,10 @@ try {
   await page.locator('.u-over').first().waitFor()
   report(`smoothing ${points} points`, await page.evaluate<number[]>(`(async () => { const times = []; for (const value of ['0', '0.5', '0.9', '0.99', '0.6']) times.push(await timed(() => { const field = document.querySelector('input[type=range]'); field.value = value; field.dispatchEvent(new Event('input', { bubbles: true })) })); return times })()`), 200)
   await close()
+  const document = await readFile(documentPath, 'utf8')
+  const [before, after] = [document.slice(0, document.indexOf(begin) + begin.length), document.slice(document.indexOf(end))]
+  const where = `${new Date().toISOString().slice(0, 10)}, ${cpus().length} cores (${cpus()[0]!.model.trim()}), chromium ${browser.version()}, load of the machine before it began: ${load.toFixed(1)}.`
+  await writeFileAtomic(documentPath, `${before}| | times | median, ms | p95, ms | limit, ms | longest, ms |\n| --- | --- | --- | --- | --- | --- |\n${figures.join('\n')}\n\n${where}\n${after}`)
 } finally {
   await browser.close()
 }
