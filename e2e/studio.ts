@@ -81,7 +81,9 @@ const openServed = async (store: string, viewport: { readonly width: number; rea
   return {
     page,
     store,
-    begin: async () => void (await page.goto(await app.address())),
+    begin: async () => {
+      await page.goto(await app.address())
+    },
     importPath: async ({ press, fill }, button, path) => {
       if (!(await page.getByRole('dialog').isVisible())) await press(button)
       await fill(page.getByRole('textbox', { name: 'Path' }), path)
