@@ -1,5 +1,5 @@
 import { mkdtemp, readFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { cpus, loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Page } from 'playwright-core'
 import { writeFileAtomic } from '../engine/checkpoint/index.ts'
@@ -9,7 +9,7 @@ import { openBrowser, startApp } from './browser.ts'
 
 /**
  * `npm run bench:app`: how quick the app stays, in a real browser. Fifty interactions while a conversion runs, from the input to the frame after it; and frames while one scrolls through
- * 1,000 models and 10,000 utterances and looks at 100,000 points of a run's curves.
+ * 1,000 models and 10,000 utterances and looks at 100,000 points of a run's curves. The figures go into docs/app.md; the machine should have nothing else to do.
  */
 const [models, utterances, points] = [1000, 10_000, 100_000]
 const folder = await mkdtemp(join(tmpdir(), 'cald-bench-app-'))
@@ -42,17 +42,22 @@ const open = async (): Promise<{ page: Page; close: () => Promise<void> }> => {
 }
 
 const at = (sorted: readonly number[], share: number): number => sorted[Math.min(sorted.length - 1, Math.ceil(share * sorted.length) - 1)]!
+const figures: string[] = []
+const load = loadavg()[0]!
+/** Where the figures stand in the document. */
+const [documentPath, begin, end] = [join(import.meta.dirname, '..', 'docs', 'app.md'), '<!-- figures: npm run bench:app -->\n', '<!-- end of figures -->']
 const report = (what: string, times: readonly number[], limit: number): void => {
   const sorted = [...times].sort((a, b) => a - b)
   process.stdout.write(`${what}: ${times.length} times, median ${at(sorted, 0.5).toFixed(1)} ms, p95 ${at(sorted, 0.95).toFixed(1)} ms (limit ${limit}), longest ${sorted.at(-1)!.toFixed(1)} ms\n`)
+  figures.push(`| ${what} | ${times.length} | ${at(sorted, 0.5).toFixed(1)} | ${at(sorted, 0.95).toFixed(1)} | ${limit} | ${sorted.at(-1)!.toFixed(1)} |`)
   if (at(sorted, 0.95) > limit) process.exitCode = 1
 }
 
-const key = (name: string): string => `dispatchEvent(new KeyboardEvent('keydown', { key: '${name}' }))`
+const key = (name: string): string => `(document.activeElement ?? document.body).dispatchEvent(new KeyboardEvent('keydown', { key: '${name}', bubbles: true }))`
 const type = (selector: string, text: string): string => `(() => { const field = document.querySelector('${selector}'); if (field) { field.value = '${text}'; field.dispatchEvent(new Event('input', { bubbles: true })) } })()`
 const click = (selector: string): string => `document.querySelector('${selector}')?.click()`
 /** One round of interactions, as somebody has them who looks around. */
-const round = [key('2'), type('input[type=search]', 'teacher'), type('input[type=search]', ''), key('3'), click('a.data'), type('input[type=search]', 'one'), key('4'), click('input[type=radio]'), key('5'), click('a.card'), key('6'), key('7'), click('input[type=radio]'), key('?'), key('Escape'), key('1'), click('.shell nav button')]
+const round = [key('2'), type('input[type=search]', 'teacher'), type('input[type=search]', ''), key('3'), click('a.data'), type('input[type=search]', 'one'), key('4'), click('input[type=radio]'), key('5'), click('a.card'), key('6'), key('7'), click('[role=radio]'), key('?'), key('Escape'), key('1'), click('.shell nav button')]
 
 /** Frames, in milliseconds each, while an element is scrolled from end to end. */
 const scrolled = (page: Page, selector: string): Promise<number[]> =>
@@ -108,12 +113,17 @@ try {
   await page.getByRole('button', { name: 'Import data …' }).click()
   await page.getByRole('textbox', { name: 'Path' }).fill(many)
   await page.getByRole('button', { name: 'Import', exact: true }).click()
+  await page.getByRole('button', { name: 'Add to the library' }).click()
   await page.locator('table[aria-rowcount="10001"]').waitFor()
   report(`frames, scrolling ${utterances} utterances`, await scrolled(page, '.table'), 50)
   await page.evaluate(`location.hash = '/runs/${run.id}'`)
   await page.locator('.u-over').first().waitFor()
   report(`smoothing ${points} points`, await page.evaluate<number[]>(`(async () => { const times = []; for (const value of ['0', '0.5', '0.9', '0.99', '0.6']) times.push(await timed(() => { const field = document.querySelector('input[type=range]'); field.value = value; field.dispatchEvent(new Event('input', { bubbles: true })) })); return times })()`), 200)
   await close()
+  const document = await readFile(documentPath, 'utf8')
+  const [before, after] = [document.slice(0, document.indexOf(begin) + begin.length), document.slice(document.indexOf(end))]
+  const where = `${new Date().toISOString().slice(0, 10)}, ${cpus().length} cores (${cpus()[0]!.model.trim()}), chromium ${browser.version()}, load of the machine before it began: ${load.toFixed(1)}.`
+  await writeFileAtomic(documentPath, `${before}| | times | median, ms | p95, ms | limit, ms | longest, ms |\n| --- | --- | --- | --- | --- | --- |\n${figures.join('\n')}\n\n${where}\n${after}`)
 } finally {
   await browser.close()
 }

@@ -1,48 +1,34 @@
-import { mkdir, mkdtemp, readFile } from 'node:fs/promises'
+import { mkdir, mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Library } from '../engine/contract/index.ts'
 import { setTheme } from './axe.ts'
-import { openBrowser, startApp } from './browser.ts'
+import { openBrowser } from './browser.ts'
+import buildApp from './buildApp.ts'
+import { walkStates } from './states.ts'
 
-/** Every screen in both themes at two sizes, filled by the real engine: npm run screenshots [-- FOLDER [STORE]]. */
+/** Every state of every screen in both themes at two sizes, filled by the real engine: npm run screenshots [-- FOLDER]. */
 const out = process.argv[2] ?? 'screenshots'
-const store = process.argv[3] ?? join(await mkdtemp(join(tmpdir(), 'cald-screens-')), 'store')
+const themes = ['light', 'dark'] as const
+const sizes = [[1024, 700], [1440, 900]] as const
+
 await mkdir(out, { recursive: true })
+await buildApp()
 const browser = await openBrowser()
-const app = startApp(store)
+let taken = 0
 try {
-  const page = await browser.newPage()
-  page.setDefaultTimeout(60_000)
-  await page.goto(await app.address())
-  const begin = page.getByRole('button', { name: 'Run a first conversion' })
-  await begin.or(page.getByRole('button', { name: 'Run it again' })).first().waitFor()
-  const origin = new URL(page.url()).origin
-  const shoot = async (screens: readonly string[]): Promise<void> => {
-    for (const theme of ['light', 'dark'] as const) {
+  await walkStates(browser, await mkdtemp(join(tmpdir(), 'cald-screens-')), async (name, page) => {
+    for (const theme of themes) {
       await setTheme(page, theme)
-      for (const [width, height] of [[1024, 700], [1440, 900]] as const) {
+      for (const [width, height] of sizes) {
         await page.setViewportSize({ width, height })
-        for (const screen of screens) {
-          const [name, address] = screen.split('=') as [string, string]
-          await page.goto(`${origin}/#/${address}`)
-          await page.locator('h1').first().waitFor()
-          await page.waitForTimeout(700)
-          await page.screenshot({ path: join(out, `${name}-${theme}-${width}.png`) })
-        }
+        await page.waitForTimeout(350)
+        await page.screenshot({ path: join(out, `${name}-${theme}-${width}.png`), animations: 'disabled' })
+        taken++
       }
     }
-  }
-  if (await begin.isVisible()) {
-    await shoot(['home-empty=home', 'data-empty=data', 'runs-empty=runs', 'compare-empty=compare'])
-    await page.goto(`${origin}/#/home`)
-    await begin.click()
-    await page.waitForURL(/#\/compare\/compare-/, { timeout: 600_000 })
-  }
-  const { models, data, runs, comparisons } = JSON.parse(await readFile(join(store, 'library.json'), 'utf8')) as Library
-  const of = (name: string, entries: readonly { id: string }[]): string => `${name}=${name === 'model' ? 'models' : name === 'run' ? 'runs' : name === 'comparison' ? 'compare' : 'data'}/${entries.at(-1)!.id}`
-  await shoot(['home=home', 'models=models', of('model', models), 'data=data', of('corpus', data), 'convert=convert', 'runs=runs', of('run', runs), 'compare=compare', of('comparison', comparisons), 'settings=settings'])
+    await page.setViewportSize({ width: 1024, height: 700 })
+  })
+  process.stdout.write(`${taken} pictures in ${out}\n`)
 } finally {
   await browser.close()
-  await app.close()
 }

@@ -19,7 +19,7 @@ export interface Studio {
   readonly library: () => Promise<Library>
   /** A figure that the page shows, by its name. */
   readonly figure: (name: string) => Promise<string>
-  /** Imports a path with the button of this name, by keyboard: in the page's own dialog, or in the desktop's, which answers by itself. */
+  /** Imports a path with the button of this name, by keyboard, in the page's own dialog or in the desktop's, which answers by itself; and takes what was found there, where it can be. */
   readonly importPath: (button: string, path: string) => Promise<void>
   /** Kills the process that computes, as a crash would, and says how its end is told. */
   readonly killEngine: () => Promise<string>
@@ -59,7 +59,12 @@ export const openStudio = async (folder: string, viewport: { readonly width: num
     store,
     library: async () => JSON.parse(await readFile(join(store, 'library.json'), 'utf8')) as Library,
     figure: (name) => page.locator(`[data-figure="${name}"]`).innerText(),
-    importPath: (button, path) => importPath(keyboard, page.getByRole('button', { name: button }), path),
+    importPath: async (button, path) => {
+      const another = page.getByRole('button', { name: 'Another one …' })
+      if (await another.isVisible()) await keyboard.press(another)
+      await importPath(keyboard, page.getByRole('button', { name: button }), path)
+      await takeFound(page, keyboard)
+    },
     killEngine: async () => {
       process.kill(await busiestChild(pid), 'SIGKILL')
       return killed
@@ -109,6 +114,16 @@ const openDesktop = async (folder: string): Promise<Opened> => {
     pid: app.process().pid!,
     killed: 'exit code',
     close: () => app.close(),
+  }
+}
+
+/** Adds what the dialog of an import found to the library, or leaves the dialog with what it says is wrong. A recording is taken without asking. */
+const takeFound = async (page: Page, { press }: Keyboard): Promise<void> => {
+  const [dialog, add] = [page.getByRole('dialog'), page.getByRole('button', { name: 'Add to the library' })]
+  for (;;) {
+    if (await add.isVisible()) return press(add)
+    if ((await dialog.count()) === 0 || (await dialog.getByRole('alert').count()) > 0) return
+    await page.waitForTimeout(50)
   }
 }
 

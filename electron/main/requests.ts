@@ -8,6 +8,7 @@ import { origin } from './hardening.ts'
 const dialogs: Readonly<Record<Pick, OpenDialogOptions>> = {
   model: { title: 'Import a model', buttonLabel: 'Import', properties: ['openDirectory'] },
   data: { title: 'Import data', buttonLabel: 'Import', properties: ['openFile', 'openDirectory'], filters: [{ name: 'Manifests', extensions: ['jsonl', 'csv'] }] },
+  folder: { title: 'Choose a folder', buttonLabel: 'Choose', properties: ['openDirectory', 'createDirectory'] },
   recording: { title: 'Add a recording', buttonLabel: 'Add', properties: ['openFile'], filters: [{ name: 'Recordings', extensions: ['wav'] }] },
 }
 

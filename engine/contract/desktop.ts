@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { AppRequest, FromHost, ToHost } from './app.ts'
 
 /** What a person picks in the desktop's dialogs; only what was picked, or dropped on the window, may be named in a request. */
-export const pickSchema = z.enum(['model', 'data', 'recording'])
+export const pickSchema = z.enum(['model', 'data', 'recording', 'folder'])
 export type Pick = z.infer<typeof pickSchema>
 
 /** The page's `File`, which this side of the contract need not know. */
@@ -25,7 +25,7 @@ export interface DesktopBridge {
 }
 
 /** Requests whose `path` a person must have picked. The library has all other paths, and a window names its entries. */
-export const pickedPaths: readonly AppRequest[] = ['importModel', 'importData', 'importRecording', 'listFolder']
+export const pickedPaths: readonly AppRequest[] = ['checkModel', 'importModel', 'exportModel', 'checkData', 'importData', 'importRecording', 'listFolder', 'moveStore']
 
 /** What main asks of the engine's host: a window's request, or one utterance's sound. */
 export type ToEngineHost = ToHost | { readonly ask: number; readonly sound: { readonly data: string; readonly utterance: number } }

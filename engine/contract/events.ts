@@ -50,6 +50,8 @@ export interface UpdateEvent extends TaskLosses {
   /** Valid audio of the update, in seconds, and seconds of audio a second of time. */
   readonly audioSeconds: number
   readonly audioSecondsPerSecond: number
+  /** When it was done, in milliseconds since 1970; absent in runs of older versions. */
+  readonly at?: number
   /** Resident memory of the process after the update, in bytes. */
   readonly memoryBytes: number
   /** Utterances whose transcript does not fit their frames; they take no part. */

@@ -1,5 +1,5 @@
 import type { Conversion, Preferences } from './conversion.ts'
-import type { EvaluationEvent } from './events.ts'
+import type { EvaluationEvent, JobEvent } from './events.ts'
 
 /** What a model folder holds. */
 export interface ModelFacts {
@@ -8,9 +8,19 @@ export interface ModelFacts {
   readonly layers: number
   readonly hiddenSize: number
   readonly vocabulary: number
+  /** In words; a body alone has none. */
+  readonly head?: string | undefined
   readonly samplingRate: number
   readonly parameters: number
   readonly parametersByPart: Readonly<Record<string, number>>
+}
+
+/** SHA-256s of weights, by which a model finds its ancestors in the library wherever they lie. */
+export interface Recorded {
+  readonly weightsSha256: string
+  readonly teacherSha256?: string | undefined
+  readonly sourceSha256?: string | undefined
+  readonly guidance?: string | undefined
 }
 
 export interface ModelEntry {
@@ -23,6 +33,8 @@ export interface ModelEntry {
   readonly run?: string | undefined
   readonly teacher?: string | undefined
   readonly data?: string | undefined
+  /** What its files say of where it came from. */
+  readonly recorded?: Recorded | undefined
   readonly addedAt: string
   readonly removed: boolean
   readonly facts: ModelFacts
@@ -46,6 +58,8 @@ export interface DataEntry {
   readonly path: string
   /** The audio file, when this is no corpus but a recording to listen to, without a transcript. */
   readonly recording?: string | undefined
+  /** The corpus that it is a part of, and how that was divided. */
+  readonly split?: { readonly of: string; readonly part: 'train' | 'dev' | 'test'; readonly by: 'speaker' | 'utterance'; readonly seed: number } | undefined
   readonly addedAt: string
   readonly removed: boolean
   readonly facts: DataFacts
@@ -59,7 +73,7 @@ export interface UtteranceRow {
   readonly seconds: number
 }
 
-export type RunState = 'queued' | 'running' | 'stopped' | 'interrupted' | 'failed' | 'done'
+export type RunState = 'queued' | 'running' | 'paused' | 'stopped' | 'interrupted' | 'failed' | 'done'
 
 export interface RunEntry {
   readonly id: string
@@ -77,6 +91,13 @@ export interface RunEntry {
   readonly error: string | undefined
   /** The model it made. */
   readonly student: string | undefined
+  readonly removed?: boolean | undefined
+}
+
+/** Something that a run said, and when (ISO 8601). */
+export interface LogLine {
+  readonly at: string
+  readonly event: JobEvent
 }
 
 /** Columns of a run's metrics, one value an update. */
@@ -84,6 +105,9 @@ export interface RunMetrics {
   readonly update: readonly number[]
   /** Seconds of computing since the first update. */
   readonly seconds: readonly number[]
+  /** Seconds on the clock since the first update was done, breaks included; null for updates of older versions. */
+  readonly clock: readonly (number | null)[]
+  readonly memoryBytes: readonly number[]
   readonly loss: readonly number[]
   /** The task's own loss, and what it is called: CTC, cross entropy. */
   readonly task: readonly number[]
@@ -97,6 +121,7 @@ export interface RunMetrics {
   readonly evaluations: readonly EvaluationEvent[]
   /** Reference and hypothesis of development utterances at the newest evaluation. */
   readonly samples: readonly { readonly id: string; readonly reference: string; readonly hypothesis: string }[]
+  readonly log: readonly LogLine[]
 }
 
 export interface ComparisonEntry {

@@ -124,8 +124,10 @@ class Trainer {
         await this.#record(log, event)
         await this.#waypoint()
         if (this.#state.update === settings.updates || this.#state.update % settings.evaluateEvery === 0) {
+          const started = performance.now()
           last = await this.#evaluate(log, true)
           await this.#checkpoint(log)
+          this.#secondsPerEvaluation = (performance.now() - started) / 1000
         }
         if (this.#ended()) break
       }
@@ -188,7 +190,9 @@ class Trainer {
     else await this.#skip(utterances, parts)
     const seconds = (performance.now() - started) / 1000
     const audioSeconds = utterances.reduce((total, { duration }) => total + duration, 0)
-    this.#secondsPerUpdate = this.#secondsPerUpdate === undefined ? seconds : 0.95 * this.#secondsPerUpdate + 0.05 * seconds
+    // The first update compiles: the second one's time takes its place.
+    this.#secondsPerUpdate = this.#secondsPerUpdate === undefined || this.#counted < 2 ? seconds : 0.95 * this.#secondsPerUpdate + 0.05 * seconds
+    this.#counted++
     return {
       kind: 'update',
       update: this.#state.update,
@@ -200,9 +204,10 @@ class Trainer {
       gradientNorm: norm,
       audioSeconds,
       audioSecondsPerSecond: audioSeconds / seconds,
+      at: Date.now(),
       memoryBytes: process.memoryUsage.rss(),
       infeasible: parts.infeasible,
-      secondsLeft: (settings.updates - this.#state.update) * this.#secondsPerUpdate,
+      secondsLeft: (settings.updates - this.#state.update) * this.#secondsPerUpdate + this.#evaluationsLeft() * this.#secondsPerEvaluation,
     }
   }
 
@@ -300,6 +305,16 @@ class Trainer {
   }
 
   #secondsPerUpdate: number | undefined
+  /** Of the newest evaluation and its checkpoint; 0 before the first. */
+  #secondsPerEvaluation = 0
+  /** Updates that this process made. */
+  #counted = 0
+
+  /** Evaluations behind the update that was just counted, its own included. */
+  #evaluationsLeft(): number {
+    const { updates, evaluateEvery } = this.#request.settings
+    return Math.ceil(updates / evaluateEvery) - Math.ceil(this.#state.update / evaluateEvery) + 1
+  }
 
   async #diverged(utterances: readonly Utterance[], parts: LossParts): Promise<DivergedError> {
     const places = this.#student.model.layout.places

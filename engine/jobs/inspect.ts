@@ -1,4 +1,5 @@
 import { describeHead, headOf, labelSetsOf } from '../models/index.ts'
+import type { OnEvent } from '../contract/index.ts'
 import { openReadyModel } from './context.ts'
 
 export interface ModelSummary {
@@ -28,8 +29,8 @@ const partOf = (stage: string, local: string): string => {
 }
 
 /** What a model folder (or a weights file in one) holds; opening it checks every tensor. */
-export const inspect = async (path: string): Promise<ModelSummary> => {
-  const { model, vocabulary, audio } = await openReadyModel(path)
+export const inspect = async (path: string, onEvent?: OnEvent): Promise<ModelSummary> => {
+  const { model, vocabulary, audio } = await openReadyModel(path, onEvent)
   const { config, layout, leftOut } = model
   const parametersByPart: Record<string, number> = {}
   for (const { stage, local, size } of layout.places) parametersByPart[partOf(stage, local)] = (parametersByPart[partOf(stage, local)] ?? 0) + size

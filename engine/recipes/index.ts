@@ -4,6 +4,7 @@ import type { Recipe } from './recipe.ts'
 import { smallMachineRecipes } from './smallMachine.ts'
 
 export const recipes: readonly Recipe[] = [...authorsRecipes, ...smallMachineRecipes]
+export { recipeChoices, settingChoices } from './choices.ts'
 export { ingredientsFor, recipeOf, type Ingredient, type Recipe, type Role } from './recipe.ts'
 export { layerOf, requireGiven, resolve, type Layer, type Resolved } from './resolve.ts'
 export { nearest, settings, treeOf, valuesOf, type Values } from './settingPaths.ts'

@@ -57,7 +57,7 @@ export class Comparisons {
     this.#engine
       .run(
         'benchmark',
-        { models, durations: [...new Set(durations)].sort((a, b) => a - b), repeats, recording: undefined, device: 'auto', threads: this.#threads() },
+        { models, durations: [...new Set(durations)].sort((a, b) => a - b), repeats, recording: undefined, device: store.library.preferences.device, threads: this.#threads() },
         { onEvent: (event) => { if (event.kind === 'progress') void say({ progress: event.done / event.total }, true) } },
       )
       .then(async ({ device, threads, points, failures }) => {
@@ -107,7 +107,7 @@ export class Comparisons {
         data: store.get('data', data).path,
         batchSeconds: 60,
         text: { case: 'auto', unknown: 'error' },
-        device: 'auto',
+        device: store.library.preferences.device,
         threads: this.#threads(),
       },
       {

@@ -10,6 +10,7 @@ export type FromEngine =
   | { readonly ask: number; readonly error: { readonly name: string; readonly message: string } }
 
 interface Pending {
+  readonly child: Child
   readonly onEvent: OnEvent
   readonly resolve: (result: never) => void
   readonly reject: (error: Error) => void
@@ -43,7 +44,7 @@ export class EngineLink {
     signal?.addEventListener('abort', stop, { once: true })
     try {
       return await new Promise<JobResult<J>>((resolve, reject) => {
-        this.#pending.set(ask, { onEvent, resolve, reject })
+        this.#pending.set(ask, { child, onEvent, resolve, reject })
         child.send({ ask, job, settings } satisfies ToEngine)
       })
     } finally {
@@ -52,8 +53,10 @@ export class EngineLink {
     }
   }
 
+  /** Ends the process; the next job starts another. */
   close(): void {
     this.#child?.kill()
+    this.#child = undefined
   }
 
   #open(): Child {
@@ -64,8 +67,11 @@ export class EngineLink {
       onEnd: (how) => {
         if (this.#child === child) this.#child = undefined
         const error = new EngineEndedError(`the engine's process ended with ${how}; what it had written stands`)
-        for (const { reject } of this.#pending.values()) reject(error)
-        this.#pending.clear()
+        for (const [ask, { child: asked, reject }] of this.#pending) {
+          if (asked !== child) continue
+          this.#pending.delete(ask)
+          reject(error)
+        }
       },
     })
     this.#child = child

@@ -3,9 +3,10 @@
  * and the handler of each request of the contract. A transport (`serve/`, the desktop's host) only carries messages.
  */
 import { createRequire } from 'node:module'
-import { availableParallelism } from 'node:os'
-import { basename, dirname, resolve } from 'node:path'
-import { appRequests, type AppEvent, type AppHandlers, type AppRequest, type DataEntry, type FromHost, type ParsedArguments } from '../contract/index.ts'
+import { rm, statfs } from 'node:fs/promises'
+import { availableParallelism, totalmem } from 'node:os'
+import { basename, dirname, join, resolve } from 'node:path'
+import { appRequests, type AppEvent, type AppHandlers, type AppRequest, type ConversionEstimate, type DataEntry, type FromHost, type ParsedArguments } from '../contract/index.ts'
 import { messageOf, UsageError } from '../errors.ts'
 import { packageRoot } from '../jobs/bundled.ts'
 import { Comparisons } from './comparisons.ts'
@@ -14,7 +15,7 @@ import { EngineLink } from './engineLink.ts'
 import { startFirstMinute } from './firstMinute.ts'
 import { listFolder } from './folders.ts'
 import { metricsOf } from './metrics.ts'
-import { addBundled, importModel } from './models.ts'
+import { addBundled, checkModel, deleteModel, exportTo, importModel, modelDetails } from './models.ts'
 import { addRecording, addSample } from './recordings.ts'
 import { RunQueue } from './runQueue.ts'
 import { Store } from './store.ts'
@@ -51,7 +52,8 @@ const { version } = createRequire(import.meta.url)(`${packageRoot()}/package.jso
 
 export const openWorkbench = async (folder: string): Promise<Workbench> => {
   const store = await Store.open(folder)
-  const [runEngine, desk] = [new EngineLink(), new EngineLink()]
+  // A rehearsal has a process of its own: what it measures is the memory of that process, and it may be ended at any time.
+  const [runEngine, desk, rehearsal] = [new EngineLink(), new EngineLink(), new EngineLink()]
   const watchers = new Set<(event: AppEvent) => void>()
   const tell = (event: AppEvent): void => watchers.forEach((watcher) => watcher(event))
   const corpora = new Corpora()
@@ -63,15 +65,38 @@ export const openWorkbench = async (folder: string): Promise<Workbench> => {
   await addBundled(store, desk)
   await addSample(store, desk)
 
-  const addData = async (path: string, name?: string): Promise<DataEntry> => {
+  const nameOf = (full: string): string => (['manifest.jsonl', 'metadata.csv'].includes(basename(full)) ? basename(dirname(full)) : basename(full).replace(/\.(jsonl|csv|tsv)$/i, ''))
+  const addData = async (path: string, name?: string, split?: DataEntry['split']): Promise<DataEntry> => {
     const full = resolve(path)
     const known = store.library.data.find((data) => data.path === full)
     if (known !== undefined && !known.removed && name === undefined) throw new UsageError(`${full} is in the library already, as ${known.name}`)
-    const called = name ?? (['manifest.jsonl', 'metadata.csv'].includes(basename(full)) ? basename(dirname(full)) : basename(full).replace(/\.(jsonl|csv|tsv)$/i, ''))
+    const called = name ?? nameOf(full)
     const facts = await desk.run('describeData', full)
-    const entry: DataEntry = { id: known?.id ?? store.freeId(called), name: called, path: full, addedAt: known?.addedAt ?? new Date().toISOString(), removed: false, facts }
+    const entry: DataEntry = { id: known?.id ?? store.freeId(called), name: called, path: full, addedAt: known?.addedAt ?? new Date().toISOString(), removed: false, facts, ...(split === undefined ? {} : { split }) }
     await store.put('data', entry)
     return entry
+  }
+  const splitData = async ({ id, ...how }: ParsedArguments<'splitData'>): Promise<DataEntry[]> => {
+    const whole = store.get('data', id)
+    const out = store.path('splits', store.freeId(`${id}-parts`))
+    const parts = await desk.run('split', { data: whole.path, out, home: store.folder, ...how })
+    const entries: DataEntry[] = []
+    for (const part of parts) entries.push(await addData(join(out, `${part}.jsonl`), `${whole.name} · ${part}`, { of: id, part, by: how.by, seed: how.seed }))
+    return entries
+  }
+  const deleteData = async (id: string): Promise<void> => {
+    const { name, removed, path, split } = store.get('data', id)
+    if (!removed) throw new UsageError(`expected data in the trash, found ${name} in the library`)
+    await store.drop('data', id)
+    // Of the user's own data nothing is deleted; a manifest of a split was written here.
+    if (split !== undefined && store.holds(path)) await rm(path, { force: true })
+  }
+  const estimateOf = async (conversion: ParsedArguments<'estimateConversion'>): Promise<ConversionEstimate> => {
+    rehearsal.close()
+    const estimate = await rehearsal.run('estimate', { ...queue.settingsOf(conversion), out: store.path('runs', 'rehearsal'), resume: false })
+    rehearsal.close()
+    const { bavail, bsize } = await statfs(store.folder)
+    return { ...estimate, machine: { memoryBytes: totalmem(), freeDiskBytes: bavail * bsize } }
   }
   const dataPath = (id: string): string => store.get('data', id).path
   const gone = (): null => null
@@ -84,18 +109,37 @@ export const openWorkbench = async (folder: string): Promise<Workbench> => {
       return preferences
     },
     listFolder: ({ path }) => listFolder(path),
+    checkModel: ({ path }) => checkModel(store, desk, path),
+    modelDetails: ({ id }) => modelDetails(store.get('models', id)),
+    exportModel: (what) => exportTo(store, desk, what, store.library.preferences.threads ?? availableParallelism()),
+    deleteModel: ({ id }) => deleteModel(store, id).then(gone),
     importModel: ({ path }) => importModel(store, desk, path),
     removeModel: ({ id }) => store.edit('models', id, { removed: true }).then(gone),
     restoreModel: ({ id }) => store.edit('models', id, { removed: false }).then(gone),
+    checkData: async ({ path }) => {
+      const full = resolve(path)
+      return { name: nameOf(full), path: full, facts: await desk.run('describeData', full), known: store.library.data.find((data) => data.path === full && !data.removed)?.name ?? null }
+    },
+    splitData,
+    deleteData: ({ id }) => deleteData(id).then(gone),
     importData: ({ path }) => addData(path),
     removeData: ({ id }) => store.edit('data', id, { removed: true }).then(gone),
     restoreData: ({ id }) => store.edit('data', id, { removed: false }).then(gone),
     utterances: ({ data, ...what }) => corpora.rows(dataPath(data), what),
     peaks: ({ data, utterance, buckets }) => corpora.peaks(dataPath(data), utterance, buckets),
+    estimateConversion: estimateOf,
+    cancelEstimate: () => {
+      rehearsal.close()
+      return Promise.resolve(null)
+    },
+    pauseRun: ({ id }) => queue.pause(id).then(gone),
+    removeRun: ({ id }) => queue.remove(id).then(gone),
+    restoreRun: ({ id }) => store.edit('runs', id, { removed: false }).then(gone),
+    moveStore: ({ path }) => store.moveTo(path).then(gone),
     startConversion: (conversion) => queue.start(conversion),
     stopRun: ({ id }) => queue.stop(id).then(gone),
     resumeRun: ({ id }) => queue.resume(id).then(gone),
-    metrics: ({ id }) => metricsOf(store.get('runs', id).path),
+    metrics: ({ id }) => metricsOf(store.get('runs', id).path, queue.log(id)),
     startFirstMinute: () => startFirstMinute({ store, engine: desk, queue, comparisons, addData }).then(gone),
     startComparison: async (pair) => {
       const { id, over } = await comparisons.start(pair)
@@ -126,6 +170,7 @@ export const openWorkbench = async (folder: string): Promise<Workbench> => {
     close: async () => {
       runEngine.close()
       desk.close()
+      rehearsal.close()
       await store.settled().catch((error: unknown) => void process.stderr.write(`cald: ${messageOf(error)}\n`))
     },
   }

@@ -1,4 +1,5 @@
-import type { RunMetrics } from '../contract/index.ts'
+import type { LogLine, RunMetrics } from '../contract/index.ts'
+import { readFile } from 'node:fs/promises'
 import { MissingFileError } from '../errors.ts'
 import { taskLossOf } from '../evaluate/index.ts'
 import { readRun } from '../report/index.ts'
@@ -6,16 +7,34 @@ import { readRun } from '../report/index.ts'
 const mostSamples = 50
 const rounded = (value: number): number => Number(value.toPrecision(6))
 
-/** A run's metrics as columns; empty for one that has not begun. */
-export const metricsOf = async (path: string): Promise<RunMetrics> => {
+const mostLines = 500
+
+/** The newest lines of a log; none where there is none. A line that a crash cut short is left out. */
+const readLog = async (path: string): Promise<LogLine[]> => {
+  const text = await readFile(path, 'utf8').catch(() => '')
+  const lines = text.slice(0, text.lastIndexOf('\n') + 1).split('\n').filter((line) => line !== '')
+  return lines.slice(-mostLines).flatMap((line) => {
+    try {
+      return [JSON.parse(line) as LogLine]
+    } catch {
+      return []
+    }
+  })
+}
+
+/** A run's metrics as columns, and its log; empty for one that has not begun. */
+export const metricsOf = async (path: string, log: string): Promise<RunMetrics> => {
   const { updates, evaluations, transcripts } = await readRun(path).catch((error: unknown) => {
     if (error instanceof MissingFileError) return { updates: [], evaluations: [], transcripts: [] }
     throw error
   })
   let seconds = 0
+  const began = updates[0]?.at
   return {
     update: updates.map(({ update }) => update),
     seconds: updates.map(({ audioSeconds, audioSecondsPerSecond }) => rounded((seconds += audioSeconds / audioSecondsPerSecond))),
+    clock: updates.map(({ at }) => (at === undefined || began === undefined ? null : rounded((at - began) / 1000))),
+    memoryBytes: updates.map(({ memoryBytes }) => memoryBytes),
     loss: updates.map(({ loss }) => loss),
     task: updates.map((losses) => taskLossOf(losses).value),
     taskLabel: updates[0] === undefined ? '' : taskLossOf(updates[0]).label,
@@ -27,5 +46,6 @@ export const metricsOf = async (path: string): Promise<RunMetrics> => {
     alignment: updates.map(({ alignment }) => alignment?.map(rounded) ?? null),
     evaluations,
     samples: transcripts.slice(0, mostSamples),
+    log: await readLog(log),
   }
 }

@@ -1,7 +1,9 @@
+import { stat } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
-import { readJson } from '../checkpoint/index.ts'
-import type { AppEvent, Conversion, JobEvent, RunEntry, RunState } from '../contract/index.ts'
+import { LineLog, readJson } from '../checkpoint/index.ts'
+import type { AppEvent, Conversion, JobEvent, LogLine, RunEntry, RunState } from '../contract/index.ts'
 import { EngineEndedError, messageOf, UsageError } from '../errors.ts'
+import type { JobSettings } from './engineJobs.ts'
 import type { EngineLink } from './engineLink.ts'
 import { addModel } from './models.ts'
 import type { Store } from './store.ts'
@@ -11,7 +13,7 @@ export class RunQueue {
   readonly #store: Store
   readonly #engine: EngineLink
   readonly #tell: (event: AppEvent) => void
-  #active: { readonly id: string; readonly abort: AbortController } | undefined
+  #active: { readonly id: string; readonly abort: AbortController; pausing: boolean } | undefined
   readonly #ends = new Map<string, ((run: RunEntry) => void)[]>()
 
   constructor(store: Store, engine: EngineLink, tell: (event: AppEvent) => void) {
@@ -35,19 +37,60 @@ export class RunQueue {
   async resume(id: string): Promise<void> {
     const { state, name } = this.#store.get('runs', id)
     if (state === 'running' || state === 'queued' || state === 'done') throw new UsageError(`expected a run that stopped, found ${name} ${state}`)
-    await this.#store.edit('runs', id, { state: 'queued', error: undefined })
-    this.#next()
+    await this.#store.edit('runs', id, { state: 'queued', error: undefined, removed: false })
+    this.#next(state === 'paused' ? id : undefined)
+  }
+
+  /** Writes a checkpoint and frees the machine; nothing of the queue starts until the run is resumed or stopped. */
+  async pause(id: string): Promise<void> {
+    const { state, name } = this.#store.get('runs', id)
+    if (this.#active?.id !== id) throw new UsageError(`expected a run under way, found ${name} ${state}`)
+    this.#active.pausing = true
+    await this.#store.edit('runs', id, { stage: 'pausing: writing a checkpoint' })
+    this.#active.abort.abort()
   }
 
   async stop(id: string): Promise<void> {
     const { state, name } = this.#store.get('runs', id)
-    if (state === 'queued') {
+    if (state === 'queued' || state === 'paused') {
       await this.#end(id, { state: 'stopped' })
+      this.#next()
       return
     }
     if (this.#active?.id !== id) throw new UsageError(`expected a run under way, found ${name} ${state}`)
     await this.#store.edit('runs', id, { stage: 'stopping: writing a checkpoint' })
+    this.#active.pausing = false
     this.#active.abort.abort()
+  }
+
+  /** Takes a run out of sight; its files stay. UsageError for one under way. */
+  async remove(id: string): Promise<void> {
+    const { state, name } = this.#store.get('runs', id)
+    if (state === 'running' || state === 'queued' || state === 'paused') throw new UsageError(`expected a run that is over, found ${name} ${state}; stop it first`)
+    await this.#store.edit('runs', id, { removed: true })
+  }
+
+  /** A conversion as the job wants it, ids by their paths. */
+  settingsOf({ teacher, source, train, dev, guidance, mixer, training, device, chosen }: Conversion): Omit<JobSettings<'convert'>, 'out' | 'resume'> {
+    const store = this.#store
+    return {
+      teacher: store.get('models', teacher).path,
+      source: source === undefined ? undefined : store.get('models', source).path,
+      train: [store.get('data', train).path],
+      dev: [store.get('data', dev).path],
+      text: { case: 'auto', unknown: 'error' },
+      guidance,
+      mixer,
+      training,
+      device,
+      chosen,
+      threads: store.library.preferences.threads ?? availableParallelism(),
+    }
+  }
+
+  /** Where what a run says is kept. */
+  log(id: string): string {
+    return this.#store.path('logs', `${id}.jsonl`)
   }
 
   /** The run once it is over, however it ended. */
@@ -55,14 +98,20 @@ export class RunQueue {
     return new Promise((resolve) => this.#ends.set(id, [...(this.#ends.get(id) ?? []), resolve]))
   }
 
-  #next(): void {
-    if (this.#active !== undefined) return
-    const run = this.#store.library.runs.find(({ state }) => state === 'queued')
+  /** Starts the oldest run of the queue, or the one named; none while another is under way or paused. */
+  #next(id?: string): void {
+    const { runs } = this.#store.library
+    if (this.#active !== undefined || runs.some(({ state }) => state === 'paused')) return
+    const run = runs.find((one) => one.state === 'queued' && (id === undefined || one.id === id))
     if (run === undefined) return
     const abort = new AbortController()
-    this.#active = { id: run.id, abort }
+    const active = { id: run.id, abort, pausing: false }
+    this.#active = active
     this.#run(run, abort.signal)
-      .catch((error: unknown) => this.#end(run.id, { state: stateAfter(error), error: stateAfter(error) === 'stopped' ? undefined : messageOf(error) }))
+      .catch((error: unknown) => {
+        const state = stateAfter(error)
+        return state === 'stopped' ? (active.pausing ? this.#hold(run.id) : this.#end(run.id, { state })) : this.#end(run.id, { state, error: messageOf(error) })
+      })
       .catch(() => undefined)
       .finally(() => {
         this.#active = undefined
@@ -71,31 +120,41 @@ export class RunQueue {
       .catch(() => undefined)
   }
 
-  async #run({ id, name, path, conversion }: RunEntry, signal: AbortSignal): Promise<void> {
+  async #run(run: RunEntry, signal: AbortSignal): Promise<void> {
+    const path = this.log(run.id)
+    // A log that cannot be written stops no run.
+    const log = await LineLog.open(path, (await stat(path).catch(() => undefined))?.size ?? 0).catch(() => undefined)
+    let writing: Promise<void> = Promise.resolve()
+    const keep = (event: JobEvent): void => void (writing = writing.then(() => log?.append(JSON.stringify({ at: new Date().toISOString(), event } satisfies LogLine))).catch(() => undefined))
+    try {
+      await this.#convert(run, signal, keep)
+    } catch (error) {
+      keep({ kind: 'note', message: messageOf(error) })
+      throw error
+    } finally {
+      await writing
+      await log?.close()
+    }
+  }
+
+  async #convert({ id, name, path, conversion }: RunEntry, signal: AbortSignal, keep: (event: JobEvent) => void): Promise<void> {
     const store = this.#store
     await store.edit('runs', id, { state: 'running', stage: 'checking models and data', secondsLeft: undefined })
-    const { teacher, source, train, dev, guidance, mixer, training } = conversion
     // A folder without run.json holds nothing to go on from.
     const begun = (await readJson(`${path}/run.json`)) !== undefined
     const result = await this.#engine.run(
       'convert',
+      { ...this.settingsOf(conversion), out: path, resume: begun },
       {
-        teacher: store.get('models', teacher).path,
-        source: source === undefined ? undefined : store.get('models', source).path,
-        train: [store.get('data', train).path],
-        dev: [store.get('data', dev).path],
-        out: path,
-        resume: begun,
-        text: { case: 'auto', unknown: 'error' },
-        guidance,
-        mixer,
-        training,
-        device: 'auto',
-        threads: store.library.preferences.threads ?? availableParallelism(),
+        signal,
+        onEvent: (event) => {
+          if (event.kind !== 'update' && event.kind !== 'progress') keep(event)
+          this.#hear(id, event)
+        },
       },
-      { signal, onEvent: (event) => this.#hear(id, event) },
     )
-    const { id: student } = await addModel(store, this.#engine, result.best.path, { name: `${name} (student)`, origin: 'run', run: id, teacher, data: train })
+    const { teacher, train: data } = conversion
+    const { id: student } = await addModel(store, this.#engine, result.best.path, { name: `${name} (student)`, origin: 'run', run: id, teacher, data })
     await this.#end(id, { state: 'done', update: result.updates, wer: result.best.wer, student })
   }
 
@@ -110,6 +169,11 @@ export class RunQueue {
             ? { wer: event.wer }
             : undefined
     if (changes !== undefined) void this.#store.edit('runs', id, changes, { passing: true })
+  }
+
+  /** Paused: it is not over, and whoever waits for its end goes on waiting. */
+  #hold(id: string): Promise<void> {
+    return this.#store.edit('runs', id, { state: 'paused', stage: undefined, secondsLeft: undefined })
   }
 
   async #end(id: string, changes: Partial<RunEntry>): Promise<void> {

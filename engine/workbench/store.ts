@@ -1,12 +1,30 @@
-import { mkdir, readdir, stat } from 'node:fs/promises'
+import { cp, mkdir, readdir, rm, stat } from 'node:fs/promises'
 import { homedir } from 'node:os'
-import { join } from 'node:path'
-import { readJson, writeFileAtomic } from '../checkpoint/index.ts'
+import { join, resolve, sep } from 'node:path'
+import { readJson, requireEmptyFolder, writeFileAtomic, writeFolderAtomic } from '../checkpoint/index.ts'
 import { preferencesSchema, type ComparisonEntry, type DataEntry, type FirstMinute, type Library, type ModelEntry, type RunEntry } from '../contract/index.ts'
 import { ConfigError, UsageError } from '../errors.ts'
 
 /** Where the library lies unless another folder is named. */
 export const defaultStore = (): string => join(process.env.XDG_DATA_HOME ?? join(homedir(), '.local', 'share'), 'cald-studio')
+
+/** In the folder that a library was moved from: where it is now. */
+const pointer = 'moved.json'
+
+const isUnder = (folder: string, path: string): boolean => path === folder || path.startsWith(folder + sep)
+
+/** The folder that a library lies in, wherever it was moved to. */
+const movedTo = async (folder: string): Promise<string> => {
+  let at = resolve(folder)
+  const seen = new Set<string>()
+  while (!seen.has(at)) {
+    seen.add(at)
+    const found = (await readJson(join(at, pointer))) as { movedTo?: unknown } | undefined
+    if (typeof found?.movedTo !== 'string') break
+    at = found.movedTo
+  }
+  return at
+}
 
 type Part = 'models' | 'data' | 'runs' | 'comparisons'
 interface Entries {
@@ -20,19 +38,20 @@ const nothing: FirstMinute = { state: 'idle', step: '', progress: 0, comparison:
 
 /** The library on disk: one JSON file beside the folders of runs, comparisons and speech made here. Everything else is referred to by path and never changed. */
 export class Store {
-  readonly folder: string
+  #folder: string
   #library: Library
   #saving: Promise<void> = Promise.resolve()
   readonly #watchers = new Set<(library: Library) => void>()
   #told: NodeJS.Timeout | undefined
 
   private constructor(folder: string, library: Library) {
-    this.folder = folder
+    this.#folder = folder
     this.#library = library
   }
 
   /** Opens or makes a library; a run that was running when its host ended is one to resume. ConfigError when library.json is not one. */
-  static async open(folder: string): Promise<Store> {
+  static async open(named: string): Promise<Store> {
+    const folder = await movedTo(named)
     await mkdir(folder, { recursive: true })
     const path = join(folder, 'library.json')
     const stored = (await readJson(path)) as Partial<Library> | undefined
@@ -42,7 +61,12 @@ export class Store {
     return new Store(folder, {
       models,
       data,
-      runs: runs.map((run) => (run.state === 'running' || run.state === 'queued' ? { ...run, state: 'interrupted', error: ended } : run)),
+      runs: runs.map((run) => ({
+        ...run,
+        // A library of an older version has no devices.
+        conversion: { ...run.conversion, device: (run.conversion as Partial<typeof run.conversion>).device ?? 'auto' },
+        ...(run.state === 'running' || run.state === 'queued' ? { state: 'interrupted', error: ended } : {}),
+      })),
       comparisons: comparisons.map((one) => ({
         ...one,
         ...(one.state === 'running' ? { state: 'failed', error: ended } : {}),
@@ -53,12 +77,43 @@ export class Store {
     })
   }
 
+  get folder(): string {
+    return this.#folder
+  }
+
   get library(): Library {
     return this.#library
   }
 
   path(...parts: string[]): string {
-    return join(this.folder, ...parts)
+    return join(this.#folder, ...parts)
+  }
+
+  /** Whether a path lies in the library's own folder. */
+  holds(path: string): boolean {
+    return isUnder(this.#folder, resolve(path))
+  }
+
+  /**
+   * Moves the library to an empty or new folder: copied there whole, then opened there, then deleted here, where a file says where it went. UsageError while something
+   * is under way, and for a folder inside the library.
+   */
+  async moveTo(path: string): Promise<void> {
+    const [old, wanted] = [resolve(this.#folder), resolve(path)]
+    const { runs, comparisons, firstMinute } = this.#library
+    if (firstMinute.state === 'running' || [...runs, ...comparisons].some(({ state }) => state === 'running' || state === 'queued')) throw new UsageError('expected nothing under way while the library moves; stop or pause what is running first')
+    if (isUnder(old, wanted)) throw new UsageError(`expected a folder outside the library, found ${wanted}`)
+    await requireEmptyFolder(wanted)
+    await this.settled()
+    const moved = JSON.parse(JSON.stringify(this.#library), (_, value: unknown) => (typeof value === 'string' && isUnder(old, value) ? wanted + value.slice(old.length) : value)) as Library
+    await writeFolderAtomic(wanted, async (temporary) => {
+      for (const name of await readdir(old)) if (name !== pointer) await cp(join(old, name), join(temporary, name), { recursive: true, preserveTimestamps: true })
+      await writeFileAtomic(join(temporary, 'library.json'), `${JSON.stringify(moved, null, 1)}\n`)
+    })
+    await writeFileAtomic(join(old, pointer), `${JSON.stringify({ movedTo: wanted })}\n`)
+    this.#folder = wanted
+    await this.change(moved)
+    for (const name of await readdir(old)) if (name !== pointer) await rm(join(old, name), { recursive: true, force: true })
   }
 
   /** The entry of an id; UsageError when there is none. */
@@ -102,6 +157,11 @@ export class Store {
     const others = this.#library[part] as readonly Entries[P][]
     const known = others.some((one) => one.id === entry.id)
     return this.change({ [part]: known ? others.map((one) => (one.id === entry.id ? entry : one)) : [...others, entry] }, options)
+  }
+
+  drop(part: Part, id: string): Promise<void> {
+    this.get(part, id)
+    return this.change({ [part]: (this.#library[part] as readonly { id: string }[]).filter((one) => one.id !== id) })
   }
 
   /** An id like `name` that nothing has. */

@@ -2,11 +2,18 @@ import type { Choices, Library, ModelEntry } from '../../engine/contract/index.t
 import { ask, onConnection, onEngineEvent } from '../bridge.ts'
 
 /** What every screen shares: the library as the engine tells it, the address, notices with undo. */
+interface Importing {
+  readonly kind: 'model' | 'data'
+  /** What was dropped; else it is asked for. */
+  readonly path?: string | undefined
+}
+
 interface Toast {
   readonly id: number
   readonly text: string
   readonly undo: (() => Promise<unknown>) | undefined
   readonly bad: boolean
+  readonly link: { readonly to: string; readonly label: string } | undefined
 }
 
 class App {
@@ -15,6 +22,8 @@ class App {
   connected = $state(true)
   failure = $state('')
   toasts = $state.raw<readonly Toast[]>([])
+  /** What is being imported, the first of it just now. */
+  importing = $state.raw<readonly Importing[]>([])
   route = $state.raw<readonly string[]>(['home'])
   #next = 0
 
@@ -58,9 +67,23 @@ class App {
     return this.library?.data.find((data) => data.id === id)?.name ?? id
   }
 
-  say(text: string, { undo, bad = false }: { undo?: () => Promise<unknown>; bad?: boolean } = {}): void {
+  /** Said in the dialog that opens when files were dropped whose paths nobody knows. */
+  dropHint = $state('')
+
+  import(kind: Importing['kind'], path?: string, hint = ''): void {
+    this.dropHint = hint
+    this.importing = [...this.importing, { kind, path }]
+  }
+
+  importNext(): void {
+    this.importing = this.importing.slice(1)
+  }
+
+  /** Says something in a corner; `notify`: also to a person who looks elsewhere, where the browser was allowed to. */
+  say(text: string, { undo, bad = false, link, notify = false }: { undo?: () => Promise<unknown>; bad?: boolean; link?: Toast['link']; notify?: boolean } = {}): void {
     const id = this.#next++
-    this.toasts = [...this.toasts, { id, text, undo, bad }]
+    this.toasts = [...this.toasts, { id, text, undo, bad, link }]
+    if (notify && document.hidden && 'Notification' in globalThis && Notification.permission === 'granted') new Notification('CALD Studio', { body: text })
     setTimeout(() => this.dismiss(id), 12_000)
   }
 

@@ -17,3 +17,5 @@ export const duration = (seconds: number): string => {
   return h > 0 ? `${h} h ${m} min` : m > 0 ? `${m} min ${s} s` : `${s} s`
 }
 export const date = (iso: string): string => new Date(iso).toLocaleString('en', { dateStyle: 'medium', timeStyle: 'short' })
+/** A time of day, to the second. */
+export const timeOf = (iso: string): string => new Date(iso).toLocaleTimeString('en-GB')

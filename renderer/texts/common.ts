@@ -10,4 +10,13 @@ export const common = {
   faster: 'Speed',
   playerKeys: 'Space plays and pauses; arrows move by a second, with Shift by a tenth; plus and minus zoom.',
   close: 'Close',
+  cancel: 'Cancel',
+  more: 'More actions',
+  restore: 'Restore',
+  kinds: { transformer: 'transformer', student: 'student' },
+  copyPath: 'Copy the path',
+  copied: 'The path is in the clipboard',
+  reveal: 'Show in folder',
+  loading: 'Loading …',
+  notSaid: 'not said',
 }

@@ -1,83 +1,52 @@
-import type { ConversionInput, GuidanceName } from '../../../engine/contract/index.ts'
+import type { Choices, ConversionInput, GuidanceName, Preferences, SettingChoice } from '../../../engine/contract/index.ts'
+import { origins as texts } from '../../texts/convert.ts'
 
-/** A setting as the form shows it; `source` says where its value comes from. */
-export interface Field {
-  readonly key: keyof Values
-  readonly label: string
-  readonly unit: string
-  readonly help: string
-  readonly min: number
-  readonly whole: boolean
-  readonly only?: readonly GuidanceName[]
+/** A value of a setting, as the form holds it. */
+export type Value = number | string | boolean | readonly number[]
+
+/** A value and the layer it comes from: what the user wrote, a recipe, what follows from other values, or the app. */
+export interface Resolved {
+  readonly value: Value | undefined
+  readonly layer: 'own' | 'recipe' | 'derived' | 'default' | 'empty'
+  readonly from: string
 }
 
-interface Values {
-  updates: number
-  batchSeconds: number
-  learningRate: number
-  layerwiseWeight: number
-  outputWeight: number
-  teacherEvery: number
-  switchUpdate: number
-  evaluateEvery: number
-  warmupUpdates: number
-  floor: number
-  weightDecay: number
-  clipNorm: number
-  microBatches: number
-  headdim: number
-  dState: number
-  seed: number
-  keepCheckpoints: number
-  skipNonFinite: number
+/** What a conversion on a small machine starts from; larger models take a recipe. */
+export const defaults: Readonly<Record<string, Value>> = {
+  'training.updates': 1000,
+  'training.batchSeconds': 30,
+  'training.microBatches': 1,
+  'training.schedule.peak': 1e-3,
+  'training.schedule.decay': 'cosine',
+  'training.weightDecay': 0.005,
+  'training.clipNorm': 1,
+  'training.freezeFrontend': true,
+  'training.evaluateEvery': 100,
+  'training.keepCheckpoints': 2,
+  'training.skipNonFinite': 0,
+  'training.seed': 1,
+  'training.speeds': [1],
+  'training.channels': 0,
+  'training.featureCacheBytes': 2 ** 31,
+  'guidance.layerwiseWeight': 3.75,
+  'guidance.outputWeight': 0.25,
+  'guidance.teacherEvery': 1,
+  'guidance.keepOutput': false,
+  'mixer.inherit': false,
+  'mixer.expand': 1,
+  'mixer.headdim': 32,
+  'mixer.dState': 32,
+  'mixer.dConv': 4,
+  'mixer.ngroups': 1,
+  'mixer.convActivation': 'silu',
+  'mixer.gate': 'silu',
+  'mixer.norm': 'rms',
 }
 
-export const defaults: Readonly<Values> = {
-  updates: 1000,
-  batchSeconds: 30,
-  learningRate: 1e-3,
-  layerwiseWeight: 3.75,
-  outputWeight: 0.25,
-  teacherEvery: 1,
-  switchUpdate: 500,
-  evaluateEvery: 100,
-  warmupUpdates: 100,
-  floor: 1e-5,
-  weightDecay: 0.005,
-  clipNorm: 1,
-  microBatches: 1,
-  headdim: 32,
-  dState: 32,
-  seed: 1,
-  keepCheckpoints: 2,
-  skipNonFinite: 0,
-}
+/** Settings that are the model's own where nobody says otherwise. */
+const ofModel = /^training\.(dropout|specAugment|layerDrop)/
 
-const guided: readonly GuidanceName[] = ['target', 'trajectory', 'waypoint', 'hybrid']
-export const plain: readonly Field[] = [
-  { key: 'updates', label: 'Updates', unit: 'updates', help: 'how long it learns', min: 1, whole: true },
-  { key: 'batchSeconds', label: 'Audio in a batch', unit: 's', help: 'more needs more memory', min: 0.1, whole: false },
-  { key: 'learningRate', label: 'Peak learning rate', unit: '', help: 'behind the warm-up', min: 0, whole: false },
-  { key: 'layerwiseWeight', label: 'Alignment α', unit: '', help: 'weight of the layerwise loss', min: 0, whole: false, only: guided },
-  { key: 'outputWeight', label: 'Outputs β', unit: '', help: 'weight of the output distillation', min: 0, whole: false, only: guided },
-  { key: 'teacherEvery', label: 'Teacher learns every', unit: 'updates', help: 'of the student', min: 1, whole: true, only: ['trajectory'] },
-  { key: 'switchUpdate', label: 'Lets go after', unit: 'updates', help: 'alignment ends there', min: 1, whole: true, only: ['hybrid'] },
-]
-export const further: readonly Field[] = [
-  { key: 'evaluateEvery', label: 'Evaluate every', unit: 'updates', help: 'and write a checkpoint', min: 1, whole: true },
-  { key: 'warmupUpdates', label: 'Warm-up', unit: 'updates', help: 'the learning rate rises from 0', min: 0, whole: true },
-  { key: 'floor', label: 'Last learning rate', unit: '', help: 'at the end of the decay', min: 0, whole: false },
-  { key: 'weightDecay', label: 'Weight decay', unit: '', help: 'of matrices and kernels', min: 0, whole: false },
-  { key: 'clipNorm', label: 'Gradient clip', unit: 'norm', help: 'largest global norm', min: 0, whole: false },
-  { key: 'microBatches', label: 'Micro-batches', unit: 'an update', help: 'gradients added up', min: 1, whole: true },
-  { key: 'headdim', label: 'Head width', unit: '', help: 'of Mamba2; divides the model’s width', min: 1, whole: true },
-  { key: 'dState', label: 'State size', unit: '', help: 'of Mamba2', min: 1, whole: true },
-  { key: 'seed', label: 'Seed', unit: '', help: 'equal seeds give equal runs', min: 0, whole: true },
-  { key: 'keepCheckpoints', label: 'Checkpoints kept', unit: '', help: 'the newest', min: 1, whole: true },
-  { key: 'skipNonFinite', label: 'Broken updates skipped', unit: 'updates', help: 'before the run stops', min: 0, whole: true },
-]
-
-/** The plan of a conversion while it is made. */
+/** The plan of a conversion while it is made: every setting is what the user wrote, else the recipe's, else what follows from others, else the app's. */
 export class Plan {
   name = $state('')
   teacher = $state('')
@@ -85,42 +54,82 @@ export class Plan {
   train = $state('')
   dev = $state('')
   guidance = $state<GuidanceName>('target')
-  decay = $state<'none' | 'linear' | 'cosine' | 'exponential'>('cosine')
-  freezeFrontend = $state(true)
-  keepOutput = $state(false)
-  values = $state<Values>({ ...defaults })
+  recipe = $state('')
+  device = $state<Preferences['device']>('auto')
+  own = $state<Record<string, Value>>({})
+  readonly #choices: () => Choices | undefined
 
-  toConversion(): ConversionInput {
-    const { updates, batchSeconds, learningRate, warmupUpdates, floor, weightDecay, clipNorm, microBatches, evaluateEvery, keepCheckpoints, skipNonFinite, seed, headdim, dState } = this.values
-    const { layerwiseWeight, outputWeight, teacherEvery, switchUpdate } = this.values
+  constructor(choices: () => Choices | undefined) {
+    this.#choices = choices
+  }
+
+  /** A setting without what the user wrote. */
+  without(path: string): Resolved {
+    const named = this.#choices()?.recipes.find(({ name }) => name === this.recipe)?.values[this.guidance][path]
+    if (named !== undefined) return { value: named.value as Value, layer: 'recipe', from: `${texts.recipe(this.recipe)}: ${named.from}` }
+    const derived = this.#derived(path)
+    if (derived !== undefined) return { value: derived, layer: 'derived', from: texts.derived[path] ?? '' }
+    const value = defaults[path]
+    if (value !== undefined) return { value, layer: 'default', from: texts.default }
+    return { value: undefined, layer: 'empty', from: ofModel.test(path) ? texts.model : texts.empty }
+  }
+
+  at(path: string): Resolved {
+    const own = this.own[path]
+    return own === undefined ? this.without(path) : { value: own, layer: 'own', from: texts.own }
+  }
+
+  number(path: string): number {
+    const { value } = this.at(path)
+    return typeof value === 'number' ? value : 0
+  }
+
+  set(path: string, value: Value | undefined): void {
+    const others = Object.entries(this.own).filter(([other]) => other !== path)
+    this.own = Object.fromEntries(value === undefined ? others : [...others, [path, value]])
+  }
+
+  #derived(path: string): number | undefined {
+    if (path === 'training.schedule.warmupUpdates') return Math.floor(this.number('training.updates') / 10)
+    if (path === 'training.schedule.floor') return this.number('training.schedule.peak') / 100
+    if (path === 'training.mixerPhase.learningRate' && this.at('training.mixerPhase.updates').value !== undefined) return this.number('training.schedule.peak')
+    if (path === 'training.mixerSwitch.over' && this.at('training.mixerSwitch.after').value !== undefined) return Math.max(1, this.number('training.mixerSwitch.after'))
+    if (path === 'guidance.switchUpdate' && this.guidance === 'hybrid') return Math.max(1, Math.floor(this.number('training.updates') / 2))
+    return undefined
+  }
+
+  /** Every setting that has a value, and where it comes from, for the run to record. */
+  toConversion(name: string, settings: readonly SettingChoice[]): ConversionInput {
+    const tree: { training: Record<string, unknown>; guidance: Record<string, unknown>; mixer: Record<string, unknown> } = { training: {}, guidance: {}, mixer: {} }
+    const origins: Record<string, string> = {}
+    for (const { path } of settings) {
+      const { value, layer } = this.at(path)
+      if (value === undefined || (path === 'guidance.switchUpdate' && this.guidance !== 'hybrid')) continue
+      put(tree, path, value)
+      origins[path] = layer === 'recipe' ? texts.recipe(this.recipe) : layer === 'own' ? 'app' : 'default'
+    }
+    const { inherit, ...shape } = tree.mixer
+    // Mixers of a shape that was written down are not those that a recipe has in mind.
+    const shaped = ['mixer.headdim', 'mixer.dState'].some((path) => this.own[path] !== undefined) && this.own['mixer.inherit'] === undefined
     const isGuided = this.guidance !== 'unguided'
     return {
-      name: this.name,
+      name,
       teacher: this.teacher,
       ...(this.source === '' ? {} : { source: this.source }),
       train: this.train,
       dev: this.dev,
-      guidance: {
-        guidance: this.guidance,
-        layerwiseWeight: isGuided ? layerwiseWeight : 0,
-        outputWeight: isGuided ? outputWeight : 0,
-        ...(this.guidance === 'trajectory' ? { teacherEvery } : {}),
-        ...(this.guidance === 'hybrid' ? { switchUpdate, keepOutput: this.keepOutput } : {}),
-      },
-      mixer: { expand: 1, dState, dConv: 4, headdim, ngroups: 1 },
-      training: {
-        updates,
-        batchSeconds,
-        microBatches,
-        schedule: { peak: learningRate, warmupUpdates: Math.min(warmupUpdates, updates), decay: this.decay, floor },
-        weightDecay,
-        clipNorm,
-        freezeFrontend: this.freezeFrontend,
-        evaluateEvery,
-        keepCheckpoints,
-        skipNonFinite,
-        seed,
-      },
+      guidance: { ...tree.guidance, guidance: this.guidance, ...(isGuided ? {} : { layerwiseWeight: 0, outputWeight: 0 }) } as ConversionInput['guidance'],
+      mixer: (inherit === true && !shaped ? 'inherited' : shape) as ConversionInput['mixer'],
+      training: tree.training as ConversionInput['training'],
+      device: this.device,
+      chosen: { recipe: this.recipe === '' ? null : this.recipe, origins },
     }
   }
+}
+
+const put = (tree: Record<string, unknown>, path: string, value: unknown): void => {
+  const names = path.split('.')
+  let branch = tree
+  for (const name of names.slice(0, -1)) branch = (branch[name] ??= {}) as Record<string, unknown>
+  branch[names.at(-1)!] = value
 }

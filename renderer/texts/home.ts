@@ -1,0 +1,33 @@
+/** Words of the first screen. */
+export const home = {
+  title: 'A transformer becomes a linear-time model, on this machine',
+  lead: 'Attention grows with the square of a recording’s length. CALD puts linear-time mixers in its place, keeps every other parameter, and lets the transformer guide the new model layer by layer until it hears as well.',
+  steps: { 'making speech': 'making speech', converting: 'converting', 'comparing with the teacher': 'comparing with the teacher' },
+  progress: 'First conversion',
+  next: 'When it is done, teacher and student stand side by side. ',
+  watch: 'Watch the curves',
+  begin: 'Run a first conversion',
+  again: 'Run it again',
+  open: 'Open the comparison',
+  about: 'About a minute, no network: speech is synthesised here, the bundled digits model is converted on it, and both are tested on a voice that neither heard.',
+  figure: {
+    label: 'A figure: time against length of the recording, a steep curve for the transformer, a straight line for the student',
+    attention: 'attention',
+    linear: 'linear-time mixers',
+    length: 'length of the recording',
+    time: 'time',
+  },
+  interrupted: [' was interrupted at update ', ' of ', '. Its newest checkpoint is kept.'],
+  paused: [' is paused at update ', ' of ', '. The queue waits for it.'],
+  resume: 'Resume',
+  ways: {
+    model: { title: '1 · Bring a model', text: 'A Wav2Vec2 folder with a CTC head. It is checked, tensor by tensor, and never changed.' },
+    data: { title: '2 · Bring recordings', text: 'A manifest, or a folder that holds one: what was said, by whom, for how long.' },
+    convert: { title: '3 · Convert', text: 'Choose how the teacher guides, start, leave it overnight: whatever happens, it resumes.' },
+  },
+  inLibrary: (n: number): string => `${n} in the library`,
+  runs: (n: number): string => `${n} ${n === 1 ? 'run' : 'runs'}`,
+  newest: 'Newest comparisons',
+  and: 'and',
+  result: (data: string, wer: string | undefined): string => `on ${data}${wer === undefined ? '' : ` · WER of the second ${wer}`}`,
+} as const
