@@ -18,21 +18,28 @@ test.each(knownAnswers)('Philox4x32-%i of counter %j and key %j', (rounds, count
   expect([...out]).toEqual(answer)
 })
 
-test('a mask is its stream, sixteen bits an element, whatever its length', () => {
+test('a mask is its stream: sixteen bits an element, the upper ones of one counter and the lower ones of another, whatever its length', () => {
   fc.assert(
     fc.property(fc.integer({ min: 0, max: 200 }), fc.double({ min: 0, max: 1, noNaN: true }), fc.nat(), (length, probability, seed) => {
       const mask = new Uint8Array(length)
       fillKeepMask(mask, probability, seed, 'dropout', 7, 'site')
       const name = stream(seed, ['dropout', 7, 'site', 'mask'])
-      const [block, lanes] = [new Uint32Array(4), new Uint16Array(8)]
-      const expected = Uint8Array.from({ length }, (_, i) => {
-        if (i % 8 === 0) {
-          philox4x32([i / 8, 0, name[2]!, name[3]!], name, 7, block)
-          lanes.set(new Uint16Array(block.buffer))
-        }
-        return Number(lanes[i % 8]! >= Math.round(probability * 65536))
-      })
-      expect(mask).toEqual(expected)
+      const bytesOf = (block: number, counter: number): Uint8Array => {
+        const words = new Uint32Array(4)
+        philox4x32([block, counter, name[2]!, name[3]!], name, 7, words)
+        return new Uint8Array(words.buffer)
+      }
+      const number = (i: number): number => 256 * bytesOf(Math.floor(i / 16), 0)[i % 16]! + bytesOf(Math.floor(i / 16), 1)[i % 16]!
+      expect(mask).toEqual(Uint8Array.from({ length }, (_, i) => Number(number(i) >= Math.round(probability * 65536))))
     }),
   )
+})
+
+test.each([0.1, 1 / 256, 0.5, 0.001])('drops as often as asked: %f', (probability) => {
+  const mask = new Uint8Array(4_000_000)
+  fillKeepMask(mask, probability, 3, 'share')
+  const dropped = mask.reduce((total, kept) => total + 1 - kept, 0)
+  const exact = Math.round(probability * 65536) / 65536
+  // Four standard deviations of a binomial number.
+  expect(Math.abs(dropped - exact * mask.length)).toBeLessThan(4 * Math.sqrt(mask.length * exact * (1 - exact)))
 })

@@ -14,8 +14,12 @@ export class GradientSum implements Gradient {
   /** Offsets of the places where something of this update stands; the others hold what is left of the one before. */
   readonly #written = new Set<number>()
 
-  constructor(layout: ParameterLayout) {
+  readonly #normOf: (values: Float32Array) => Promise<number>
+
+  /** `normOf`: the Euclidean norm of a vector of the layout's size. */
+  constructor(layout: ParameterLayout, normOf = (values: Float32Array): Promise<number> => Promise.resolve(gradientNorm([values]))) {
     this.#layout = layout
+    this.#normOf = normOf
     this.#sum = new Float32Array(layout.size)
   }
 
@@ -56,8 +60,8 @@ export class GradientSum implements Gradient {
     return Promise.resolve()
   }
 
-  norm(): Promise<number> {
-    return Promise.resolve(gradientNorm([this.values]) / this.scale)
+  async norm(): Promise<number> {
+    return (await this.#normOf(this.values)) / this.scale
   }
 
   read(): Promise<Float32Array> {

@@ -126,6 +126,8 @@ export interface LoweringOptions {
   readonly extraInputs?: readonly OnnxValueInfo[]
   /** Outputs that the graph does not have. */
   readonly extraOutputs?: readonly { readonly info: OnnxValueInfo; readonly compute: (emitter: Emitter) => string }[]
+  /** Whether a result is an output itself, and not its copy: faster on the CPU, where an identity copies what is wanted elsewhere too; wrong on WebGPU where an output takes an input's memory. */
+  readonly directOutputs?: boolean
   /** Names of lengths that outputs have, by the key of their formula. */
   readonly lengthNames?: Readonly<Record<string, string>>
 }
@@ -194,17 +196,24 @@ class Lowering {
 
 /** The graph as an ONNX model; outputs carry the graph's output names. */
 export const lower = (graph: Graph, options: LoweringOptions = {}): OnnxModel & { readonly lengthInputs: readonly LengthInput[] } => {
-  const { metadata = {}, parameters, computed = {}, extraInputs = [], extraOutputs = [], lengthNames = {} } = options
+  const { metadata = {}, parameters, computed = {}, extraInputs = [], extraOutputs = [], lengthNames = {}, directOutputs = false } = options
   const given = graph.inputs.filter(({ params: { name } }) => !(parameters?.has(name) ?? false) && !(name in computed))
   const emitter = new Emitter(given.map(({ params, type }) => ({ name: params.name, shape: type.shape })), options)
   const lowering = new Lowering(emitter, options)
   for (const value of graph.nodes) lowering.settle(value)
-  const finish = (name: string, result: string): void => { emitter.nodes.push({ type: 'Identity', domain: '', inputs: [result], outputs: [name], attributes: {} }); }
+  // What comes from outside, or is two outputs, needs an identity all the same.
+  const renamed = new Map<string, string>()
+  const made = (): Set<string> => new Set(emitter.nodes.flatMap(({ outputs }) => outputs))
+  const finish = (name: string, result: string): void => {
+    if (directOutputs && made().has(result) && !renamed.has(result)) renamed.set(result, name)
+    else emitter.nodes.push({ type: 'Identity', domain: '', inputs: [result], outputs: [name], attributes: {} })
+  }
   for (const [name, value] of Object.entries(graph.outputs)) finish(name, lowering.name(value, 'float32'))
   for (const { info, compute } of extraOutputs) finish(info.name, compute(emitter))
+  const nameOf = (name: string): string => renamed.get(name) ?? name
   return {
     name: graph.name,
-    nodes: emitter.nodes,
+    nodes: emitter.nodes.map((node) => ({ ...node, inputs: node.inputs.map(nameOf), outputs: node.outputs.map(nameOf) })),
     constants: emitter.constants,
     inputs: [
       ...given.map((value) => valueInfo(value.params.name, value, lengthNames)),

@@ -145,7 +145,7 @@ class CpuDevice implements Device {
 
   async compile(graph: Graph, { keepsMemory = false, inPlace = {}, float16 }: CompileOptions = {}): Promise<Program> {
     try {
-      const session = await ort.InferenceSession.create(encodeModel(withSentinel(lower(forCpu(graph), { rules: cpuRules, ...(float16 === undefined ? {} : { precision: 'float16', weights: float16.weights }) }))), {
+      const session = await ort.InferenceSession.create(encodeModel(withSentinel(lower(forCpu(graph), { rules: cpuRules, directOutputs: true, ...(float16 === undefined ? {} : { precision: 'float16', weights: float16.weights }) }))), {
         executionProviders: ['cpu'],
         intraOpNumThreads: this.#threads,
         interOpNumThreads: 1,

@@ -3,6 +3,7 @@ import { createModel, parseWav2Vec2Config } from '../../models/index.ts'
 import { fillNormal } from '../../random.ts'
 import { openDevice } from '../../runtime/index.ts'
 import { AdamW } from '../optimiser/adamw.ts'
+import { gradientNorm } from '../optimiser/clip.ts'
 import { HostLearner } from './host.ts'
 
 const device = openDevice('cpu', { threads: 2 })
@@ -26,6 +27,7 @@ it('steps as plain AdamW does, over stretches and segments of any length, each w
     for (const place of model.layout.places) learner.gradient.add(place, gradient.slice(place.offset, place.offset + place.size))
     const step = { learningRate: 0.01, update, gradientScale: 0.7, segments }
     plain.step(expected, gradient, step)
+    expect((await learner.gradient.norm()) / gradientNorm([gradient])).toBeCloseTo(1, 6)
     await learner.step(step)
   }
   const worst = (found: Float32Array, wanted: Float32Array): number => found.reduce((most, value, i) => Math.max(most, Math.abs(value - wanted[i]!) / (1e-3 + Math.abs(wanted[i]!))), 0)
@@ -33,5 +35,10 @@ it('steps as plain AdamW does, over stretches and segments of any length, each w
   expect(worst(learner.state.firstMoment, plain.state.firstMoment)).toBeLessThan(1e-5)
   expect(worst(learner.state.secondMoment, plain.state.secondMoment)).toBeLessThan(1e-5)
   for (const untouched of [0, 2, 10 + 2 ** 17, size - 1]) expect(learner.state.firstMoment[untouched]).toBe(0)
+  for (const broken of [NaN, Infinity]) {
+    learner.begin()
+    for (const place of model.layout.places) learner.gradient.add(place, new Float32Array(place.size).fill(place.size > 1000 ? broken : 1))
+    expect(Number.isFinite(await learner.gradient.norm())).toBe(false)
+  }
   await learner.dispose()
 })

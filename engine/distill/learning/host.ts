@@ -2,11 +2,12 @@ import type { Graph } from '../../ir/index.ts'
 import { viewOf, type ParameterPlace, type SpeechModel } from '../../models/index.ts'
 import { float32, type Device, type DeviceTensor, type Program } from '../../runtime/index.ts'
 import { GradientSum } from '../gradientSum.ts'
+import { gradientNorm } from '../optimiser/clip.ts'
 import { adamWDefaults, checkSegments, type AdamWSegment, type AdamWStep } from '../optimiser/adamw.ts'
 import { followWeights } from '../optimiser/weightAverage.ts'
 import type { Learner, LearnerOptions, LearnerState, StageWeights } from './learner.ts'
 import { LossScale } from './lossScale.ts'
-import { adamWOfStretch } from './updates.ts'
+import { adamWOfStretch, rowsOfSquares } from './updates.ts'
 
 /** Parameters one by one, as views of the model's own: for a device that shares this process's memory. */
 export class HostWeights implements StageWeights {
@@ -86,6 +87,40 @@ const numbersOf = ({ weightDecay, learningRateScale = 1 }: AdamWSegment, { learn
   }
 }
 
+/** Numbers that are added up in float32, before their sums are in float64. */
+const rowWidth = 1024
+/** Rows that are added up at once. */
+const rowsAtOnce = 512
+
+/** The Euclidean norm of a vector, on all threads of a device that shares this process's memory. */
+class StretchedNorm {
+  readonly #device: Device
+  #program: Promise<Program> | undefined
+
+  constructor(device: Device) {
+    this.#device = device
+  }
+
+  async of(values: Float32Array): Promise<number> {
+    this.#program ??= this.#device.compile(rowsOfSquares(rowWidth))
+    const program = await this.#program
+    const whole = Math.floor(values.length / rowWidth)
+    let total = gradientNorm([values.subarray(whole * rowWidth)]) ** 2
+    for (let from = 0; from < whole; from += rowsAtOnce) {
+      const to = Math.min(whole, from + rowsAtOnce)
+      const { squares } = await program.run({ x: await this.#device.upload(float32(values.subarray(from * rowWidth, to * rowWidth), [to - from, rowWidth])) })
+      for (const sum of (await this.#device.read(squares!)).data) total += sum
+      squares!.dispose()
+    }
+    return Math.sqrt(total)
+  }
+
+  async dispose(): Promise<void> {
+    await (await this.#program)?.dispose()
+    this.#program = undefined
+  }
+}
+
 /** Learning in this process's memory. */
 export class HostLearner implements Learner {
   readonly weights: StageWeights
@@ -93,10 +128,12 @@ export class HostLearner implements Learner {
   readonly state: LearnerState
   readonly lossScale: LossScale
   readonly #optimiser: StretchedAdamW
+  readonly #norm: StretchedNorm
 
   constructor(device: Device, model: SpeechModel, { averaged, precision }: LearnerOptions = {}) {
     this.weights = new HostWeights(device, model)
-    this.gradient = new GradientSum(model.layout)
+    this.#norm = new StretchedNorm(device)
+    this.gradient = new GradientSum(model.layout, (values) => this.#norm.of(values))
     this.#optimiser = new StretchedAdamW(device)
     this.lossScale = new LossScale(precision)
     const moment = (): Float32Array => new Float32Array(model.layout.size)
@@ -133,7 +170,8 @@ export class HostLearner implements Learner {
     return Promise.resolve()
   }
 
-  dispose(): Promise<void> {
-    return this.#optimiser.dispose()
+  async dispose(): Promise<void> {
+    await this.#norm.dispose()
+    await this.#optimiser.dispose()
   }
 }

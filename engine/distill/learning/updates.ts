@@ -10,6 +10,9 @@ export const weightedSum = (): Graph => graph('weighted sum', { sum: add(mul(num
 /** The sum of squares of `x`, added to `total`: [1, 1]. */
 export const sumOfSquares = (): Graph => graph('sum of squares', { squares: add(input('total', [1, 1]), sum(sum(square(packedInput('x')), [1]), [0])) })
 
+/** The sum of squares of each row of `x`: [rows, 1]. */
+export const rowsOfSquares = (width: number): Graph => graph('rows of squares', { squares: sum(square(input('x', [variable('rows'), width])), [1]) })
+
 /** `value` where `chosen` is 1, what `y` was where `others` is, in place of `y`. */
 export const overwritten = (): Graph => graph('overwritten', { result: add(mul(packedInput('y'), packedInput('others')), mul(packedInput('chosen'), number('value'))) })
 
