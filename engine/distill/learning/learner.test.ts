@@ -65,15 +65,15 @@ const learn = async (device: Device, learner: Learner, model: SpeechModel, name:
 
 for (const name of ['cpu', 'webgpu'] as const) {
   describe.skipIf(name === 'webgpu' && noAdapter !== undefined)(`learning on device ${name}`, () => {
-    const device = openDevice(name, { threads: 1 })
-    afterAll(() => device.dispose())
+    const [device, host] = [openDevice(name, { threads: 1 }), openDevice('cpu', { threads: 1 })]
+    afterAll(() => Promise.all([device.dispose(), host.dispose()]))
 
     it('does what learning in this process does', async () => {
       const [mine, theirs] = [createModel(config, 1), createModel(config, 1)]
-      const here = new HostLearner(device, mine, { averaged: mine.parameters.slice() })
+      const here = new HostLearner(host, mine, { averaged: mine.parameters.slice() })
       const there = new DeviceLearner(device, theirs, { averaged: theirs.parameters.slice() })
       const live = device.liveBytes
-      await learn(device, here, mine, 'here')
+      await learn(host, here, mine, 'here')
       await learn(device, there, theirs, 'there')
       norms.here!.forEach((norm, i) => expect(Math.abs(norms.there![i]! / norm - 1)).toBeLessThan(1e-5))
       for (const vector of ['parameters', 'averaged', 'firstMoment', 'secondMoment'] as const) {
