@@ -120,10 +120,11 @@ const openDesktop = async (folder: string): Promise<Opened> => {
 /** Adds what the dialog of an import found to the library, or leaves the dialog with what it says is wrong. A recording is taken without asking. */
 const takeFound = async (page: Page, { press }: Keyboard): Promise<void> => {
   const [dialog, add] = [page.getByRole('dialog'), page.getByRole('button', { name: 'Add to the library' })]
-  for (;;) {
-    if (await add.isVisible()) return press(add)
-    if ((await dialog.count()) === 0 || (await dialog.getByRole('alert').count()) > 0) return
-    await page.waitForTimeout(50)
+  // The dialog is gone when what was found is in the library and its page is there, and not before: until then its title is the name of what was found.
+  for (let asked = false; (await dialog.count()) > 0 && (await dialog.getByRole('alert').count()) === 0; await page.waitForTimeout(50)) {
+    if (asked || !(await add.isVisible())) continue
+    await press(add)
+    asked = true
   }
 }
 
