@@ -170,7 +170,7 @@ class Trainer {
     // What runs were that began before there was a choice.
     const before: Readonly<Record<string, unknown>> = { precision: 'float32', keptBytes: 0 }
     for (const [key, value] of Object.entries(this.#settings())) {
-      const different = difference(recorded[key] ?? before[key], JSON.parse(JSON.stringify(value)), key)
+      const different = difference(key in recorded ? recorded[key] : before[key], JSON.parse(JSON.stringify(value)), key)
       if (different !== undefined) throw new UsageError(`--resume: expected ${different.path} of ${path}, ${different.then}, found ${different.now}`)
     }
     return loadCheckpoint(out, this.#state, from)
