@@ -121,10 +121,13 @@ const openDesktop = async (folder: string): Promise<Opened> => {
 const takeFound = async (page: Page, { press }: Keyboard): Promise<void> => {
   const [dialog, add] = [page.getByRole('dialog'), page.getByRole('button', { name: 'Add to the library' })]
   // The dialog is gone when what was found is in the library and its page is there, and not before: until then its title is the name of what was found.
-  for (let asked = false; (await dialog.count()) > 0 && (await dialog.getByRole('alert').count()) === 0; await page.waitForTimeout(50)) {
-    if (asked || !(await add.isVisible())) continue
-    await press(add)
-    asked = true
+  let asked = false
+  while ((await dialog.count()) > 0 && (await dialog.getByRole('alert').count()) === 0) {
+    if (!asked && (await add.isVisible())) {
+      await press(add)
+      asked = true
+    }
+    await page.waitForTimeout(50)
   }
 }
 
