@@ -1,14 +1,32 @@
-/** Time and memory of a conversion before it is begun, beside what this machine has. */
-export interface ConversionEstimate {
+/** Time and memory of a conversion before it is begun. */
+export interface Estimate {
   readonly device: string
   readonly threads: number
   readonly updates: number
+  /** Of an update on average, and of the whole run. */
   readonly secondsPerUpdate: number
   readonly seconds: { readonly total: number; readonly features: number; readonly updates: number; readonly evaluations: number; readonly checkpoints: number }
-  /** Peak memory, and of what it is made; bytes. */
+  /** The most bytes that the run will hold at once in this machine's memory, and of what they are made. */
   readonly hostBytes: number
-  readonly parts: { readonly weights: number; readonly optimiser: number; readonly features: number; readonly activations: number; readonly working: number; readonly process: number; readonly runtime: number }
+  readonly parts: {
+    readonly weights: number
+    readonly optimiser: number
+    readonly features: number
+    readonly activations: number
+    /** Results that layers keep for their backward pass. */
+    readonly kept: number
+    readonly working: number
+    /** This process before anything was opened. */
+    readonly process: number
+    /** What a rehearsal held beyond its own parts: compiled programs, the heap, memory that the allocator keeps. */
+    readonly runtime: number
+  }
+  /** The same on a GPU; 0 where there is none. */
   readonly deviceBytes: number
   readonly checkpointBytes: number
+}
+
+/** Beside what this machine has. */
+export interface ConversionEstimate extends Estimate {
   readonly machine: { readonly memoryBytes: number; readonly freeDiskBytes: number }
 }

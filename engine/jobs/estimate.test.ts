@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { openWorkshop, tinyConfig, type Workshop } from '../cli/testing/command.ts'
-import type { GuidanceName } from '../contract/index.ts'
+import type { Estimate, GuidanceName } from '../contract/index.ts'
 import { createModel, frameCount, openModel, parseWav2Vec2Config, saveModel } from '../models/index.ts'
-import { estimate, type Estimate } from './estimate.ts'
+import { estimate } from './estimate.ts'
 
 let workshop: Workshop
 let deep: string

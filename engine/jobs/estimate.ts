@@ -1,35 +1,15 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { trainingSchema, type JobEvent } from '../contract/index.ts'
+import { trainingSchema, type Estimate, type JobEvent } from '../contract/index.ts'
 import { sortedBatches, type Utterance } from '../datasets/index.ts'
-import { footprintOf, train, type Footprint, type TrainingRequest } from '../distill/index.ts'
+import { footprintOf, train, type TrainingRequest } from '../distill/index.ts'
 import { median } from '../evaluate/index.ts'
 import { carriedOver, type SpeechModel } from '../models/index.ts'
 import { choosePrecision, type Device } from '../runtime/index.ts'
 import { batchesOf, framesOf, roomToKeep } from './batches.ts'
 import { onDevice, type JobContext } from './context.ts'
 import { planConversion, type ConvertSettings, type PlannedConversion } from './training.ts'
-
-export interface Estimate {
-  readonly device: string
-  readonly threads: number
-  readonly updates: number
-  /** Of an update on average, and of the whole run. */
-  readonly secondsPerUpdate: number
-  readonly seconds: { readonly total: number; readonly features: number; readonly updates: number; readonly evaluations: number; readonly checkpoints: number }
-  /** The most memory that the run will hold at once in this machine's memory, and of what it is made. */
-  readonly hostBytes: number
-  readonly parts: Footprint & {
-    /** This process before anything was opened. */
-    readonly process: number
-    /** What a rehearsal held beyond its own parts: compiled programs, the heap, memory that the allocator keeps. */
-    readonly runtime: number
-  }
-  /** The same on a GPU; 0 where there is none. */
-  readonly deviceBytes: number
-  readonly checkpointBytes: number
-}
 
 /** Layers of the models that are rehearsed, at most: what a layer takes is the difference between two depths. */
 const depths = [1, 4] as const

@@ -1,6 +1,6 @@
 /**
  * A model's parameters while they learn (`learner.ts`): in this process's memory for a device that shares it (`host.ts`), else on the device
- * (`device.ts`), where the parameters of a stage are one tensor (`packing.ts`)and small programs update them (`updates.ts`).
+ * (`device.ts`), where the parameters of a stage are one tensor (`packing.ts`) and small programs update them (`updates.ts`).
  * `lossScale.ts` keeps gradients in the range of float16.
  */
 import type { ParameterLayout, SpeechModel } from '../../models/index.ts'
