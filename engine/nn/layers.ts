@@ -49,9 +49,8 @@ export const conv1d = (p: Parameters, x: Value, { out, kernel, stride, bias }: {
  */
 export const instanceNorm = (p: Parameters, x: Value, epsilon: number, valid?: Value): Value => {
   const [, channels, time] = x.type.shape as [ir.Dim, number, ir.Dim]
-  const weights = valid ?? ir.expand(ir.constant([1], [1, 1, 1]), [1, 1, time])
-  const share = ir.div(weights, ir.sum(weights, [2]))
-  const mean = (value: Value): Value => ir.sum(ir.mul(value, share), [2])
+  const inverseCount = ir.reciprocal(ir.sum(valid ?? ir.expand(ir.constant([1], [1, 1, 1]), [1, 1, time]), [2]))
+  const mean = (value: Value): Value => ir.mul(ir.sum(valid === undefined ? value : ir.mul(value, valid), [2]), inverseCount)
   const centred = ir.sub(x, mean(x))
   const inverse = ir.reciprocal(ir.sqrt(ir.add(mean(ir.square(centred)), ir.scalar(epsilon))))
   const perChannel = (name: string, initial: Initial): Value => ir.reshape(p.get(name, [channels], initial, { decay: false }), [channels, 1])
@@ -67,7 +66,9 @@ export const positionalConv = (p: Parameters, x: Value, { kernel, groups }: { ke
   const deviation = 2 * Math.sqrt(1 / (kernel * width))
   const magnitude = p.get('parametrizations.weight.original0', [1, 1, kernel], { kind: 'normOf', direction: 'parametrizations.weight.original1' })
   const direction = p.get('parametrizations.weight.original1', [width, width / groups, kernel], { kind: 'normal', deviation })
-  const norm = ir.sqrt(ir.sum(ir.square(direction), [0, 1]))
+  // By a product with ones: 1.7 ms for [768, 48, 128], 4.2 as a reduction.
+  const rows = ir.reshape(ir.square(direction), [(width / groups) * width, kernel])
+  const norm = ir.reshape(ir.sqrt(ir.matmul(ir.constant([1], [1, (width / groups) * width]), rows)), [1, 1, kernel])
   const weight = ir.mul(direction, ir.div(magnitude, norm))
   const before = Math.floor(kernel / 2)
   const channelsFirst = ir.conv1d(ir.transpose(x, [0, 2, 1]), weight, { padBefore: before, padAfter: kernel - 1 - before, groups })
