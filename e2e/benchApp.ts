@@ -19,7 +19,10 @@ const library = async (): Promise<Library> => JSON.parse(await readFile(libraryP
 const context = { signal: new AbortController().signal, onEvent: () => undefined }
 
 const browser = await openBrowser()
-const open = async (): Promise<{ page: Page; close: () => Promise<void> }> => {
+const nothing = (): Promise<void> => Promise.resolve()
+/** Ends the app that is open. */
+let close = nothing
+const open = async (): Promise<Page> => {
   const app = startApp(store)
   const page = await browser.newPage({ viewport: { width: 1440, height: 900 } })
   page.setDefaultTimeout(120_000)
@@ -32,13 +35,12 @@ const open = async (): Promise<{ page: Page; close: () => Promise<void> }> => {
     await new Promise((resolve) => requestAnimationFrame(() => { const { port1, port2 } = new MessageChannel(); port1.onmessage = resolve; port2.postMessage(0) }))
     return performance.now() - started
   }`)
-  return {
-    page,
-    close: async () => {
-      await page.close()
-      await app.close()
-    },
+  close = async () => {
+    close = nothing
+    await page.close()
+    await app.close()
   }
+  return page
 }
 
 const at = (sorted: readonly number[], share: number): number => sorted[Math.min(sorted.length - 1, Math.ceil(share * sorted.length) - 1)]!
@@ -76,7 +78,7 @@ const scrolled = (page: Page, selector: string): Promise<number[]> =>
   })`)
 
 try {
-  let { page, close } = await open()
+  let page = await open()
   await page.getByRole('button', { name: 'Run a first conversion' }).click()
   for (;;) {
     if ((await library().catch(() => undefined))?.runs.some(({ state }) => state === 'running') === true) break
@@ -104,9 +106,9 @@ try {
   await writeFileAtomic(metrics, `${Array.from({ length: points }, (_, i) => JSON.stringify({ ...known[i % known.length], update: i + 1 })).join('\n')}\n`)
   await writeFileAtomic(libraryPath, JSON.stringify({ ...full, models: [...full.models, ...Array.from({ length: models }, (_, i) => ({ ...first, id: `many-${i}`, name: `Model ${i}`, origin: 'imported' }))] }))
 
-  ;({ page, close } = await open())
+  page = await open()
   await page.evaluate(`location.hash = '/models'`)
-  await page.locator('a.model').nth(models - 1).waitFor()
+  await page.locator('.windowed a.model').first().waitFor()
   report(`frames, scrolling ${models} models`, await scrolled(page, 'main'), 50)
   report(`searching ${models} models`, await page.evaluate<number[]>(`(async () => { const times = []; for (const text of ['m', 'mo', 'model 9', 'model 99', '']) times.push(await timed(() => { ${type('input[type=search]', '${text}').replace("'${text}'", 'text')} })); return times })()`), 100)
   await page.evaluate(key('3'))
@@ -119,11 +121,11 @@ try {
   await page.evaluate(`location.hash = '/runs/${run.id}'`)
   await page.locator('.u-over').first().waitFor()
   report(`smoothing ${points} points`, await page.evaluate<number[]>(`(async () => { const times = []; for (const value of ['0', '0.5', '0.9', '0.99', '0.6']) times.push(await timed(() => { const field = document.querySelector('input[type=range]'); field.value = value; field.dispatchEvent(new Event('input', { bubbles: true })) })); return times })()`), 200)
-  await close()
   const document = await readFile(documentPath, 'utf8')
   const [before, after] = [document.slice(0, document.indexOf(begin) + begin.length), document.slice(document.indexOf(end))]
   const where = `${new Date().toISOString().slice(0, 10)}, ${cpus().length} cores (${cpus()[0]!.model.trim()}), chromium ${browser.version()}, load of the machine before it began: ${load.toFixed(1)}.`
   await writeFileAtomic(documentPath, `${before}| | times | median, ms | p95, ms | limit, ms | longest, ms |\n| --- | --- | --- | --- | --- | --- |\n${figures.join('\n')}\n\n${where}\n${after}`)
 } finally {
+  await close()
   await browser.close()
 }

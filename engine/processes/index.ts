@@ -7,6 +7,7 @@ import type { Child, ChildEvents } from './child.ts'
 import { desktopParent, launchOnDesktop } from './desktop.ts'
 
 export type { Child } from './child.ts'
+export { yieldToOthers } from './priority.ts'
 
 const compiled = import.meta.url.endsWith('.js')
 

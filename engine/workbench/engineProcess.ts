@@ -1,7 +1,6 @@
-import { setPriority } from 'node:os'
 import type { JobContext } from '../jobs/index.ts'
 import { messageOf } from '../errors.ts'
-import { parentProcess } from '../processes/index.ts'
+import { parentProcess, yieldToOthers } from '../processes/index.ts'
 import { engineJobs } from './engineJobs.ts'
 import type { FromEngine, ToEngine } from './engineLink.ts'
 
@@ -31,4 +30,4 @@ onMessage((received) => {
 })
 
 // A window stays quick while the engine computes.
-setPriority(10)
+yieldToOthers()
