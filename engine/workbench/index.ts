@@ -114,8 +114,8 @@ export const openWorkbench = async (folder: string): Promise<Workbench> => {
     exportModel: (what) => exportTo(store, desk, what, store.library.preferences.threads ?? availableParallelism()),
     deleteModel: ({ id }) => deleteModel(store, id).then(gone),
     importModel: ({ path }) => importModel(store, desk, path),
-    removeModel: ({ id }) => store.edit('models', id, { removed: true }).then(gone),
-    restoreModel: ({ id }) => store.edit('models', id, { removed: false }).then(gone),
+    removeModel: ({ id }) => store.setRemoved('models', id, true).then(gone),
+    restoreModel: ({ id }) => store.setRemoved('models', id, false).then(gone),
     checkData: async ({ path }) => {
       const full = resolve(path)
       return { name: nameOf(full), path: full, facts: await desk.run('describeData', full), known: store.library.data.find((data) => data.path === full && !data.removed)?.name ?? null }
@@ -123,8 +123,8 @@ export const openWorkbench = async (folder: string): Promise<Workbench> => {
     splitData,
     deleteData: ({ id }) => deleteData(id).then(gone),
     importData: ({ path }) => addData(path),
-    removeData: ({ id }) => store.edit('data', id, { removed: true }).then(gone),
-    restoreData: ({ id }) => store.edit('data', id, { removed: false }).then(gone),
+    removeData: ({ id }) => store.setRemoved('data', id, true).then(gone),
+    restoreData: ({ id }) => store.setRemoved('data', id, false).then(gone),
     utterances: ({ data, ...what }) => corpora.rows(dataPath(data), what),
     peaks: ({ data, utterance, buckets }) => corpora.peaks(dataPath(data), utterance, buckets),
     estimateConversion: estimateOf,
@@ -134,7 +134,7 @@ export const openWorkbench = async (folder: string): Promise<Workbench> => {
     },
     pauseRun: ({ id }) => queue.pause(id).then(gone),
     removeRun: ({ id }) => queue.remove(id).then(gone),
-    restoreRun: ({ id }) => store.edit('runs', id, { removed: false }).then(gone),
+    restoreRun: ({ id }) => store.setRemoved('runs', id, false).then(gone),
     moveStore: ({ path }) => store.moveTo(path).then(gone),
     startConversion: (conversion) => queue.start(conversion),
     stopRun: ({ id }) => queue.stop(id).then(gone),
@@ -148,8 +148,8 @@ export const openWorkbench = async (folder: string): Promise<Workbench> => {
       return { id }
     },
     comparison: ({ id }) => comparisons.read(id),
-    removeComparison: ({ id }) => store.edit('comparisons', id, { removed: true }).then(gone),
-    restoreComparison: ({ id }) => store.edit('comparisons', id, { removed: false }).then(gone),
+    removeComparison: ({ id }) => store.setRemoved('comparisons', id, true).then(gone),
+    restoreComparison: ({ id }) => store.setRemoved('comparisons', id, false).then(gone),
     importRecording: ({ path }) => addRecording(store, desk, path),
     measureLatency: ({ id, ...what }) => comparisons.measureLatency(id, what).then(gone),
     comparisonPage: ({ id }) => comparisons.page(id, corpora),

@@ -67,7 +67,7 @@ export class RunQueue {
   async remove(id: string): Promise<void> {
     const { state, name } = this.#store.get('runs', id)
     if (state === 'running' || state === 'queued' || state === 'paused') throw new UsageError(`expected a run that is over, found ${name} ${state}; stop it first`)
-    await this.#store.edit('runs', id, { removed: true })
+    await this.#store.setRemoved('runs', id, true)
   }
 
   /** A conversion as the job wants it, ids by their paths. */

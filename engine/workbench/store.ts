@@ -153,6 +153,11 @@ export class Store {
     return this.#place(part, { ...this.get(part, id), ...changes }, options)
   }
 
+  /** Puts an entry into the trash, or takes it out again: what its owner asked for, which is taken back where it cannot be saved. */
+  setRemoved(part: Part, id: string, removed: boolean): Promise<void> {
+    return this.put(part, { ...this.get(part, id), removed })
+  }
+
   #place<P extends Part>(part: P, entry: Entries[P], options?: { passing: boolean }): Promise<void> {
     const others = this.#library[part] as readonly Entries[P][]
     const known = others.some((one) => one.id === entry.id)
