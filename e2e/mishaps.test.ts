@@ -112,7 +112,7 @@ test('a disk too small for the first minute: it says so, and the button is there
   await page.keyboard.press('1')
   const begin = page.getByRole('button', { name: 'Run a first conversion' })
   await keyboard.press(begin)
-  await expect.poll(() => page.getByRole('alert').innerText().catch(() => '')).toMatch(/speech.*expected to write it, found ENOSPC/)
+  await expect.poll(() => page.getByRole('alert').innerText().catch(() => '')).toMatch(/speech.*expected to write it, found no space left on device/)
   await begin.waitFor()
   const { models, data, runs } = await studio.library()
   expect([models.length, data.map(({ name }) => name), runs.length]).toEqual([2, ['Spoken sample'], 0])
@@ -132,9 +132,9 @@ test('a disk that fills up while a model learns: the run says so, is whole, and 
   await keyboard.press(page.locator('summary').filter({ hasText: 'Every other setting' }))
   await keyboard.fill(page.getByLabel(/^Evaluate every/), '3')
   await keyboard.press(page.getByRole('button', { name: 'Start the conversion' }))
-  await expect.poll(() => page.getByRole('alert').innerText().catch(() => ''), { timeout: minutes }).toMatch(/expected to write it, found ENOSPC/)
+  await expect.poll(() => page.getByRole('alert').innerText().catch(() => ''), { timeout: minutes }).toMatch(/expected to write it, found no space left on device/)
   const [run] = (await studio.library()).runs
-  expect(run).toMatchObject({ state: 'failed', error: expect.stringContaining('ENOSPC') as string })
+  expect(run).toMatchObject({ state: 'failed', error: expect.stringContaining('no space left on device') as string })
   expect((await studio.library()).models.map(({ name }) => name)).toEqual(['Digits teacher', 'Source model'])
   const left = await readdir(studio.store, { recursive: true })
   expect(left.filter((name) => name.includes('.unfinished-'))).toEqual([])
@@ -165,7 +165,7 @@ test('on a full disk an import says so and leaves no trace, and works when there
   try {
     await page.keyboard.press('2')
     await studio.importPath('Import a model …', at)
-    await expect.poll(() => page.getByRole('alert').innerText().catch(() => '')).toMatch(/library\.json: expected to write it, found ENOSPC/)
+    await expect.poll(() => page.getByRole('alert').innerText().catch(() => '')).toMatch(/library\.json: expected to write it, found no space left on device/)
     expect(await libraryText()).toBe(before)
   } finally {
     await empty()

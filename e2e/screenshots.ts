@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp } from 'node:fs/promises'
+import { mkdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTheme } from './axe.ts'
@@ -11,12 +11,16 @@ const out = process.argv[2] ?? 'screenshots'
 const themes = ['light', 'dark'] as const
 const sizes = [[1024, 700], [1440, 900]] as const
 
+/** Where the library is: pictures show its path. */
+const folder = join(tmpdir(), 'cald-studio')
+
 await mkdir(out, { recursive: true })
+await mkdir(folder)
 await buildApp()
 const browser = await openBrowser()
 let taken = 0
 try {
-  await walkStates(browser, await mkdtemp(join(tmpdir(), 'cald-screens-')), async (name, page) => {
+  await walkStates(browser, folder, async (name, page) => {
     for (const theme of themes) {
       await setTheme(page, theme)
       for (const [width, height] of sizes) {
@@ -31,4 +35,5 @@ try {
   process.stdout.write(`${taken} pictures in ${out}\n`)
 } finally {
   await browser.close()
+  await rm(folder, { recursive: true, force: true })
 }

@@ -75,7 +75,7 @@ describe('a full disk', () => {
           expect((await finetune({ ...settings, out: ended.saved, resume: true }, watch)).stateSha256).toBe(whole.stateSha256)
         }
         expect(ended.error).toBeInstanceOf(WriteError)
-        expect((ended.error as Error).message).toMatch(/expected to write it, found ENOSPC/)
+        expect((ended.error as Error).message).toMatch(/expected to write it, found no space left on device/)
         expect((ended.error as Error).message).toContain(ended.folder)
       }
     }
@@ -93,7 +93,7 @@ describe('a full disk', () => {
     })
     if (ended === undefined) context.skip('mounting a small file system is not allowed here')
     expect(ended?.code).toBe(1)
-    expect(ended?.stderr.trim().split('\n').at(-1)).toMatch(/^cald: .*corpus: expected to write it, found ENOSPC/)
+    expect(ended?.stderr.trim().split('\n').at(-1)).toMatch(/^cald: .*corpus: expected to write it, found no space left on device/)
     expect(ended?.left).toEqual([])
   })
 
@@ -117,7 +117,7 @@ describe('a full disk', () => {
       if (ended === undefined) context.skip('mounting a small file system is not allowed here')
       const what = command('OUT').join(' ')
       expect(ended?.code, `${what}: ${ended?.stderr}`).toBe(1)
-      expect(ended?.stderr.trim().split('\n').at(-1), what).toMatch(/^cald: .*: expected to write it, found ENOSPC/)
+      expect(ended?.stderr.trim().split('\n').at(-1), what).toMatch(/^cald: .*: expected to write it, found no space left on device/)
       expect(ended?.unfinished, what).toEqual([])
     }
   })

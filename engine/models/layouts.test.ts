@@ -109,7 +109,7 @@ describe('openModel', () => {
     expect((await openModel(join(place, 'pytorch_model.bin'))).parameters).toEqual((await openModel(place)).parameters)
     const { 'pytorch_model-00002-of-00002.bin': second, ...rest } = body.files
     expect(second).toBeDefined()
-    await expect(openModel(await unpacked({ ...body, files: rest }))).rejects.toThrow('pytorch_model-00002-of-00002.bin: expected a weights file, found ENOENT')
+    await expect(openModel(await unpacked({ ...body, files: rest }))).rejects.toThrow('pytorch_model-00002-of-00002.bin: expected a weights file, found no such file or directory')
   })
 
   it('refuses an index that leads out of its folder, and one that does not know what a shard holds', async () => {

@@ -6,7 +6,6 @@ const plural = (n: number, one: string, many: string): string => `${n} ${n === 1
 export const compare = {
   title: 'Compare',
   lead: 'Two models on the same recordings, word by word.',
-  back: '← Compare',
   first: 'First model',
   second: 'Second model',
   on: 'On',
@@ -15,6 +14,7 @@ export const compare = {
   start: 'Compare',
   addRecording: 'Another recording …',
   empty: { title: 'Nothing to compare yet', text: 'It takes two models and a corpus or a recording.', link: 'The first conversion', after: ' brings all of them.' },
+  none: { title: 'No comparison yet', text: 'One shows error rates with their interval, both transcripts word by word on the waveform, and the recordings on which the two differ most.' },
   past: 'Comparisons',
   states: { running: 'under way', done: '', failed: 'failed' },
   remove: (what: string): string => `Remove ${what}`,
