@@ -118,6 +118,9 @@ const nativeOf = (tensor: DeviceTensor, graph: Graph): ort.Tensor => {
   return tensor.native
 }
 
+/** How long a thread of a program that waits awake does so. */
+const awakeMicroseconds = '200'
+
 class CpuDevice implements Device {
   readonly name = 'cpu'
   readonly liveBytes = 0
@@ -143,7 +146,7 @@ class CpuDevice implements Device {
     return Promise.resolve({ dtype: tensor.dtype, shape: tensor.shape, data: tensor.read() })
   }
 
-  async compile(graph: Graph, { keepsMemory = false, inPlace = {}, float16 }: CompileOptions = {}): Promise<Program> {
+  async compile(graph: Graph, { keepsMemory = false, waitsAwake = false, inPlace = {}, float16 }: CompileOptions = {}): Promise<Program> {
     try {
       const session = await ort.InferenceSession.create(encodeModel(withSentinel(lower(forCpu(graph), { rules: cpuRules, directOutputs: true, ...(float16 === undefined ? {} : { precision: 'float16', weights: float16.weights }) }))), {
         executionProviders: ['cpu'],
@@ -156,7 +159,7 @@ class CpuDevice implements Device {
         enableMemPattern: false,
         ...(this.#profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: `${this.#profile}${graph.name.replaceAll(' ', '-')}` }),
         // Sessions alternate: a pool that spins after its run takes the next one's cores.
-        extra: { session: { intra_op: { allow_spinning: '0' } } },
+        extra: { session: { intra_op: waitsAwake ? { allow_spinning: '1', spin_duration_us: awakeMicroseconds } : { allow_spinning: '0' } } },
       })
       const program = new CpuProgram(graph, session, { enqueue: this.#enqueue, pool: this.#pool, profiled: this.#profile !== undefined, inPlace })
       this.#programs.add(program)

@@ -55,7 +55,7 @@ class StretchedAdamW {
 
   async step({ parameters, firstMoment, secondMoment }: Pick<LearnerState, 'parameters' | 'firstMoment' | 'secondMoment'>, gradient: Float32Array, options: AdamWStep): Promise<void> {
     checkSegments(parameters.length, options.update, options.segments)
-    this.#program ??= this.#device.compile(adamWOfStretch(adamWDefaults), { inPlace: { parameters: 'p', firstMoment: 'm', secondMoment: 'v' } })
+    this.#program ??= this.#device.compile(adamWOfStretch(adamWDefaults), { waitsAwake: true, inPlace: { parameters: 'p', firstMoment: 'm', secondMoment: 'v' } })
     const program = await this.#program
     const view = (vector: Float32Array, from: number, to: number): Promise<DeviceTensor> => this.#device.upload(float32(vector.subarray(from, to), [to - from]))
     for (const segment of options.segments) {
@@ -102,7 +102,7 @@ class StretchedNorm {
   }
 
   async of(values: Float32Array): Promise<number> {
-    this.#program ??= this.#device.compile(rowsOfSquares(rowWidth))
+    this.#program ??= this.#device.compile(rowsOfSquares(rowWidth), { waitsAwake: true })
     const program = await this.#program
     const whole = Math.floor(values.length / rowWidth)
     let total = gradientNorm([values.subarray(whole * rowWidth)]) ** 2
