@@ -135,7 +135,7 @@ export class Inference {
   #program(padded: boolean): Promise<Program> {
     const known = this.#programs.get(padded)
     if (known !== undefined) return known
-    const compiled = this.#device.compile(inferenceGraph(this.#model.config, { ...this.#options, padded }), { keepsMemory: this.#keepsMemory })
+    const compiled = this.#device.compile(inferenceGraph(this.#model.config, { ...this.#options, padded }), { keepsMemory: this.#keepsMemory, waitsAwake: this.#keepsMemory })
     this.#programs.set(padded, compiled)
     return compiled
   }

@@ -47,7 +47,7 @@ export const compare = {
   distance: (words: number): string => plural(words, 'word differs', 'words differ'),
   errors: (a: number, b: number): string => `errors A ${a}, B ${b}`,
   utterance: 'Utterance',
-  table: 'Transcripts, word by word',
+  table: (line: number, lines: number): string => `Transcripts, word by word${lines === 1 ? '' : `, line ${line + 1} of ${lines}`}`,
   said: 'said',
   word: (verdict: Verdict, text: string, start: number): string => `${spoken[verdict]}${text}, at ${start.toFixed(2)} seconds`,
   missing: 'missing',
