@@ -9,8 +9,18 @@ const peak = ({ runs }: Contender): number => Math.max(...runs.map(({ peakBytes 
 const named = ({ size, task, seconds, batch }: Measurement): string =>
   task === 'training' ? `${size}, training step, ${batch} × ${seconds} s` : `${size}, inference of ${seconds} s`
 
-/** Of the peer's time to ours: the median over the rounds of the quotient within a round. */
-export const ratio = (ours: Contender, peer: Contender, of: 'milliseconds' | 'processorMilliseconds'): number => median(ours.runs.map((run, i) => peer.runs[i]![of] / run[of]))
+type Clock = 'milliseconds' | 'processorMilliseconds'
+
+/** Of the peer's time to ours, within each round. */
+const quotients = (ours: Contender, peer: Contender, of: Clock): number[] => ours.runs.map((run, i) => peer.runs[i]![of] / run[of])
+
+/** The median of those quotients. */
+export const ratio = (ours: Contender, peer: Contender, of: Clock): number => median(quotients(ours, peer, of))
+
+const spread = (ours: Contender, peer: Contender, of: Clock): string => {
+  const all = quotients(ours, peer, of)
+  return `${ratio(ours, peer, of).toFixed(2)} × (${Math.min(...all).toFixed(2)} to ${Math.max(...all).toFixed(2)}`
+}
 
 const measurementRows = (measurement: Measurement): string[] => {
   const { contenders, gflop, matmulGflopPerSecond, batch, seconds, task, size } = measurement
@@ -20,8 +30,8 @@ const measurementRows = (measurement: Measurement): string[] => {
     const mine = contender === ours
     const goal = goals[`${task} ${contender.name}`]
     const ceiling = mine ? ` (${((100 * ((1000 * gflop) / time)) / median(matmulGflopPerSecond)).toFixed(0)} % of MatMul's ${median(matmulGflopPerSecond).toFixed(0)})` : ''
-    const quotient = mine ? '' : `${ratio(ours, contender, 'milliseconds').toFixed(2)} × (goal ${goal!.toFixed(1)})`
-    const work = mine ? '' : `${ratio(ours, contender, 'processorMilliseconds').toFixed(2)} ×`
+    const quotient = mine ? '' : `${spread(ours, contender, 'milliseconds')}; goal ${goal!.toFixed(1)})`
+    const work = mine ? '' : `${spread(ours, contender, 'processorMilliseconds')})`
     const memory = mine ? `${peak(contender).toFixed(2)} GB (limit ${memoryGoals[`${size} ${task}`]!.toFixed(1)})` : `${peak(contender).toFixed(2)} GB`
     return `| ${i === 0 ? named(measurement) : ''} | ${contender.name} (${contender.version}) | ${time.toFixed(0)} | ${((1000 * batch * seconds) / time).toFixed(1)} | ${((1000 * gflop) / time).toFixed(0)}${ceiling} | ${quotient} | ${work} | ${memory} |`
   })
@@ -45,7 +55,7 @@ export const performanceDocument = ({ measurements, profiles }: BenchResults): s
     '# Performance',
     '<!-- Made by `npm run bench:document` from bench/results.json. -->',
     `Measured on ${processors.join('; ')}; random weights, float32. The machine is a shared one: only what stands in one row was measured side by side. In each round every`,
-    'implementation runs once; times are medians of the rounds after one that is not counted, ratios are medians of the quotients within a round (above 1: we are faster),',
+    'implementation runs once; times are medians of the rounds after one that is not counted, ratios are medians of the quotients within a round, with the least and the greatest (above 1: we are faster),',
     'on the clock and in processor time (all threads), which other work on the machine disturbs less. GFLOP/s count matrix work once, however often it is computed.',
     '',
     '| what | by | ms | audio s/s | GFLOP/s | their time / ours | their processor time / ours | peak memory |',

@@ -24,6 +24,10 @@ const nothing = (): Promise<void> => Promise.resolve()
 let close = nothing
 const open = async (): Promise<Page> => {
   const app = startApp(store)
+  close = async () => {
+    close = nothing
+    await app.close()
+  }
   const page = await browser.newPage({ viewport: { width: 1440, height: 900 } })
   page.setDefaultTimeout(120_000)
   await page.goto(await app.address())
@@ -35,11 +39,6 @@ const open = async (): Promise<Page> => {
     await new Promise((resolve) => requestAnimationFrame(() => { const { port1, port2 } = new MessageChannel(); port1.onmessage = resolve; port2.postMessage(0) }))
     return performance.now() - started
   }`)
-  close = async () => {
-    close = nothing
-    await page.close()
-    await app.close()
-  }
   return page
 }
 
@@ -90,6 +89,7 @@ try {
   report('interactions while a conversion runs', times, 50)
   await page.evaluate(key('1'))
   await page.waitForURL(/#\/compare\/compare-/, { timeout: 600_000 })
+  await page.close()
   await close()
 
   const full = await library()

@@ -15,11 +15,11 @@ const sizes = [[1024, 700], [1440, 900]] as const
 const folder = join(tmpdir(), 'cald-studio')
 
 await mkdir(out, { recursive: true })
-await mkdir(folder)
 await buildApp()
 const browser = await openBrowser()
 let taken = 0
 try {
+  await mkdir(folder)
   await walkStates(browser, folder, async (name, page) => {
     for (const theme of themes) {
       await setTheme(page, theme)

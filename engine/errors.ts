@@ -54,8 +54,8 @@ export class InterruptedError extends CaldError {
 }
 
 /** The one line to show for anything that was thrown. */
-export const messageOf = (error: unknown): string => {
-  if (!(error instanceof Error)) return String(error)
-  // Of "ENOENT: no such file or directory, open '/a/b'" a person needs the middle: who tells it names the file.
-  return 'syscall' in error ? (/^E[A-Z0-9]+: ([^,]+)/.exec(error.message)?.[1] ?? error.message) : error.message
-}
+export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
+/** What is wrong, for who names the file: of "ENOENT: no such file or directory, open '/a/b'" the middle. */
+export const reasonOf = (error: unknown): string =>
+  error instanceof Error && 'syscall' in error ? (/^E[A-Z0-9]+: ([^,]+)/.exec(error.message)?.[1] ?? error.message) : messageOf(error)

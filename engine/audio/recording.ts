@@ -1,5 +1,5 @@
 import { open, readFile } from 'node:fs/promises'
-import { AudioError, messageOf, MissingFileError } from '../errors.ts'
+import { AudioError, MissingFileError, reasonOf } from '../errors.ts'
 import { resample } from './resample.ts'
 import { decodeWav, readWavHeader, type WavHeader } from './wav.ts'
 
@@ -10,7 +10,7 @@ export interface Stretch {
 }
 
 const missing = (path: string, error: unknown): never => {
-  throw new MissingFileError(`${path}: expected a recording, found ${messageOf(error)}`)
+  throw new MissingFileError(`${path}: expected a recording, found ${reasonOf(error)}`)
 }
 
 /** Chunks before the samples rarely take more than this. */

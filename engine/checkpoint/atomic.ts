@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { channel } from 'node:diagnostics_channel'
 import { mkdir, open, readdir, rename, rm, stat, type FileHandle } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { CaldError, messageOf, OutputError, WriteError } from '../errors.ts'
+import { CaldError, messageOf, OutputError, reasonOf, WriteError } from '../errors.ts'
 
 /** Bytes of a file, whole or in pieces. */
 export type FileContents = string | Uint8Array | Iterable<Uint8Array>
@@ -43,8 +43,12 @@ const syncFolder = async (path: string): Promise<void> => {
   }
 }
 
-const failure = (path: string, error: unknown): Error =>
-  error instanceof CaldError ? error : new WriteError(`${path}: expected to write it, found ${messageOf(error)}; nothing was replaced`, { cause: error })
+const failure = (path: string, error: unknown): Error => {
+  if (error instanceof CaldError) return error
+  // What is written may be made of files elsewhere, of which one could not be read.
+  const elsewhere = error instanceof Error && 'path' in error && !String(error.path).startsWith(dirname(path))
+  return new WriteError(`${path}: expected to write it, found ${elsewhere ? messageOf(error) : reasonOf(error)}; nothing was replaced`, { cause: error })
+}
 
 interface WriteOptions {
   /** Looks at the written file before it takes its place; what it throws keeps the old one there. */

@@ -1,5 +1,5 @@
 import { open, stat, type FileHandle } from 'node:fs/promises'
-import { CheckpointError, messageOf, MissingFileError } from '../errors.ts'
+import { CheckpointError, MissingFileError, reasonOf } from '../errors.ts'
 
 /** Bytes of known length that can be read at any place: a file, or memory in tests. */
 export interface ByteSource {
@@ -18,9 +18,9 @@ export const openBytes = async (path: string): Promise<ByteSource> => {
   const complain = (found: string): never => {
     throw new MissingFileError(`${path}: expected a weights file, found ${found}`)
   }
-  const kind = await stat(path).catch((error: unknown) => complain(messageOf(error)))
+  const kind = await stat(path).catch((error: unknown) => complain(reasonOf(error)))
   if (!kind.isFile()) complain(kind.isDirectory() ? 'a folder' : 'something that is not a regular file')
-  const handle = await open(path).catch((error: unknown) => complain(messageOf(error)))
+  const handle = await open(path).catch((error: unknown) => complain(reasonOf(error)))
   const { size } = await handle.stat()
   return { path, size, read: (target, offset) => readFully(handle, path, target, offset), close: () => handle.close() }
 }

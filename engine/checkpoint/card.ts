@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { messageOf, MissingFileError } from '../errors.ts'
+import { MissingFileError, reasonOf } from '../errors.ts'
 import { writeFileAtomic } from './atomic.ts'
 import { sha256Of } from './sha256.ts'
 
@@ -24,7 +24,7 @@ const textOf = async (path: string): Promise<string | undefined> => {
     return await readFile(path, 'utf8')
   } catch (error) {
     if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined
-    throw new MissingFileError(`${path}: expected a readable file, found ${messageOf(error)}`)
+    throw new MissingFileError(`${path}: expected a readable file, found ${reasonOf(error)}`)
   }
 }
 

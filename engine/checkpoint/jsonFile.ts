@@ -1,5 +1,5 @@
 import { readFile, stat } from 'node:fs/promises'
-import { ConfigError, messageOf, MissingFileError } from '../errors.ts'
+import { ConfigError, messageOf, MissingFileError, reasonOf } from '../errors.ts'
 import { parseStrictJson } from './strictJson.ts'
 
 const longestFile = 2 ** 23
@@ -14,7 +14,7 @@ export const readJson = async (path: string): Promise<unknown> => {
     text = await readFile(path, 'utf8')
   } catch (error) {
     if (isAbsent(error)) return undefined
-    throw new MissingFileError(`${path}: expected a readable file, found ${messageOf(error)}`)
+    throw new MissingFileError(`${path}: expected a readable file, found ${reasonOf(error)}`)
   }
   try {
     return JSON.parse(text)
@@ -27,7 +27,7 @@ export const readJson = async (path: string): Promise<unknown> => {
 export const readStrictJson = async (path: string): Promise<unknown> => {
   const kind = await stat(path).catch((error: unknown) => {
     if (isAbsent(error)) return undefined
-    throw new MissingFileError(`${path}: expected a readable file, found ${messageOf(error)}`)
+    throw new MissingFileError(`${path}: expected a readable file, found ${reasonOf(error)}`)
   })
   if (kind === undefined) return undefined
   if (!kind.isFile()) throw new MissingFileError(`${path}: expected a file, found something else`)

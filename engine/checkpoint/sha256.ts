@@ -1,6 +1,6 @@
 import { createHash, type Hash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { messageOf, MissingFileError } from '../errors.ts'
+import { MissingFileError, reasonOf } from '../errors.ts'
 
 /** SHA-256 in hexadecimal of the bytes of the views, one after the other. */
 export const sha256Of = (...views: readonly ArrayBufferView[]): string => {
@@ -20,6 +20,6 @@ export const addFile = async (hash: Hash, path: string): Promise<void> => {
   try {
     for await (const piece of createReadStream(path)) hash.update(piece as Uint8Array)
   } catch (error) {
-    throw new MissingFileError(`${path}: expected a readable file, found ${messageOf(error)}`)
+    throw new MissingFileError(`${path}: expected a readable file, found ${reasonOf(error)}`)
   }
 }

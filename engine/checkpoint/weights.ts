@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { readdir, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { CheckpointError, messageOf, MissingFileError } from '../errors.ts'
+import { CheckpointError, MissingFileError, reasonOf } from '../errors.ts'
 import { openBytes } from './bytes.ts'
 import { openSafetensors } from './safetensors.ts'
 import { addFile } from './sha256.ts'
@@ -25,7 +25,7 @@ export const locateWeights = async (path: string): Promise<{ readonly folder: st
   const complain = (expected: string, found: string): never => {
     throw new MissingFileError(`${path}: expected ${expected}, found ${found}`)
   }
-  const kind = await stat(path).catch((error: unknown) => complain('a model folder', messageOf(error)))
+  const kind = await stat(path).catch((error: unknown) => complain('a model folder', reasonOf(error)))
   if (!kind.isDirectory()) return { folder: dirname(path), file: path }
   const entries = (await readdir(path)).sort()
   const steps = entries.filter((name) => stepPattern.test(name)).sort((a, b) => Number(stepPattern.exec(b)![1]) - Number(stepPattern.exec(a)![1]))

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import type { Command } from 'commander'
 import type { GuidanceInput, MixerInput, TrainingInput } from '../contract/index.ts'
-import { MissingFileError, messageOf, UsageError } from '../errors.ts'
+import { MissingFileError, reasonOf, UsageError } from '../errors.ts'
 import { layerOf, recipeOf, recipes, requireGiven, resolve, treeOf, valuesOf, type Layer, type Role, type Values } from '../recipes/index.ts'
 import { guidanceOf, mixerOf, mixerTrainingOf, trainingOf, type ConvertFlags, type TrainingFlags } from './options.ts'
 
@@ -72,7 +72,7 @@ const pathsOfFlags: Readonly<Record<string, readonly string[]>> = {
 
 const readSettings = async (path: string): Promise<Layer> => {
   const text = await readFile(path, 'utf8').catch((error: unknown) => {
-    throw new MissingFileError(`--settings: expected a JSON file, ${path}, found ${messageOf(error)}`)
+    throw new MissingFileError(`--settings: expected a JSON file, ${path}, found ${reasonOf(error)}`)
   })
   try {
     return { origin: path, values: valuesOf(JSON.parse(text), path) }

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { z } from 'zod'
-import { ManifestError, messageOf, MissingFileError } from '../errors.ts'
+import { ManifestError, MissingFileError, reasonOf } from '../errors.ts'
 import { utteranceOf, type Utterance } from './utterance.ts'
 
 /** NeMo's manifest layout; other keys are allowed. */
@@ -32,7 +32,7 @@ const labelFields = (entry: Readonly<Record<string, unknown>>): Record<string, s
 /** NeMo's manifest: one JSON object a line. */
 export const readJsonLines = async (path: string): Promise<Utterance[]> => {
   const text = await readFile(path, 'utf8').catch((error: unknown) => {
-    throw new MissingFileError(`${path}: expected a manifest, found ${messageOf(error)}`)
+    throw new MissingFileError(`${path}: expected a manifest, found ${reasonOf(error)}`)
   })
   const utterances: Utterance[] = []
   for (const [index, content] of text.split('\n').entries()) {

@@ -2,7 +2,7 @@ import { readdir, stat } from 'node:fs/promises'
 import { extname, join } from 'node:path'
 import { recordingSeconds } from '../audio/index.ts'
 import { sha256Of, sha256OfFile } from '../checkpoint/index.ts'
-import { AudioError, ManifestError, messageOf, MissingFileError } from '../errors.ts'
+import { AudioError, ManifestError, MissingFileError, reasonOf } from '../errors.ts'
 import { readJsonLines } from './jsonLines.ts'
 import { readMetadata } from './metadata.ts'
 import { holdsTranscribed, readTranscribedRecordings } from './recordings.ts'
@@ -29,7 +29,7 @@ export const isCorpusFolder = (entries: readonly string[]): boolean => manifestL
 /** Reads a manifest (JSONL or CSV), or a corpus folder of a known layout. ManifestError carries file and line. */
 export const readCorpus = async (path: string): Promise<Utterance[]> => {
   const found = await stat(path).catch((error: unknown) => {
-    throw new MissingFileError(`${path}: expected a manifest or a corpus folder, found ${messageOf(error)}`)
+    throw new MissingFileError(`${path}: expected a manifest or a corpus folder, found ${reasonOf(error)}`)
   })
   const utterances = found.isDirectory() ? await readFolder(path) : await readManifest(path)
   if (utterances.length === 0) throw new ManifestError(`${path}: expected at least one utterance, found none`)

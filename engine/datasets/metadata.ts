@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
-import { ManifestError, messageOf, MissingFileError } from '../errors.ts'
+import { ManifestError, MissingFileError, reasonOf } from '../errors.ts'
 import { parseCsv, type Row } from './csv.ts'
 import { utteranceOf, type Line, type Utterance } from './utterance.ts'
 
@@ -77,7 +77,7 @@ const lineOf = (header: readonly string[], { cells, line }: Row, path: string): 
 /** A metadata.csv, or any table of its kind; ManifestError carries file and line. */
 export const readMetadata = async (path: string): Promise<Utterance[]> => {
   const text = await readFile(path, 'utf8').catch((error: unknown) => {
-    throw new MissingFileError(`${path}: expected a manifest, found ${messageOf(error)}`)
+    throw new MissingFileError(`${path}: expected a manifest, found ${reasonOf(error)}`)
   })
   let lines: Line[]
   try {

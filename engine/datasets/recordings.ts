@@ -1,6 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { ManifestError, messageOf, MissingFileError } from '../errors.ts'
+import { ManifestError, MissingFileError, reasonOf } from '../errors.ts'
 import { utteranceOf, type Utterance } from './utterance.ts'
 
 /** Folders in folders that are looked into, and files in all of them. */
@@ -13,7 +13,7 @@ const filesIn = async (root: string): Promise<string[]> => {
   const files: string[] = []
   const walk = async (folder: string, depth: number): Promise<void> => {
     const entries = await readdir(join(root, folder), { withFileTypes: true }).catch((error: unknown) => {
-      throw new MissingFileError(`${join(root, folder)}: expected a readable folder, found ${messageOf(error)}`)
+      throw new MissingFileError(`${join(root, folder)}: expected a readable folder, found ${reasonOf(error)}`)
     })
     for (const entry of entries) {
       if (entry.name.startsWith('.')) continue
@@ -55,7 +55,7 @@ export const readTranscribedRecordings = async (root: string): Promise<Utterance
         duration: undefined,
         offset: undefined,
         text: transcript === undefined ? undefined : (await readFile(where, 'utf8').catch((error: unknown) => {
-          throw new MissingFileError(`${where}: expected a transcript, found ${messageOf(error)}`)
+          throw new MissingFileError(`${where}: expected a transcript, found ${reasonOf(error)}`)
         })).replace(/^\uFEFF/, '').trim(),
         speaker: undefined,
         fields: folder === '.' ? {} : { folder },

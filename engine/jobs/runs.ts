@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import { readJson, writeFileAtomic } from '../checkpoint/index.ts'
 import type { Figures } from '../contract/index.ts'
-import { MissingFileError, messageOf } from '../errors.ts'
+import { MissingFileError, reasonOf } from '../errors.ts'
 import { figuresOf, isBetter } from '../evaluate/index.ts'
 import { metricsCsv, readRun } from '../report/index.ts'
 
@@ -32,7 +32,7 @@ const isRun = async (folder: string): Promise<boolean> => (await readJson(join(f
 const runFolders = async (folder: string): Promise<string[]> => {
   if (await isRun(folder)) return [folder]
   const entries = await readdir(folder, { withFileTypes: true }).catch((error: unknown) => {
-    throw new MissingFileError(`${folder}: expected a folder of runs, found ${messageOf(error)}`)
+    throw new MissingFileError(`${folder}: expected a folder of runs, found ${reasonOf(error)}`)
   })
   const folders = entries.filter((entry) => entry.isDirectory()).map(({ name }) => join(folder, name))
   const found = []

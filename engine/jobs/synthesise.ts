@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { requireEmptyFolder } from '../checkpoint/index.ts'
-import { MissingFileError, messageOf, UsageError } from '../errors.ts'
+import { MissingFileError, reasonOf, UsageError } from '../errors.ts'
 import { digitStrings, speakersOf, writeSyntheticCorpus, type VoiceName } from '../synthesis/index.ts'
 import type { JobContext } from './context.ts'
 
@@ -34,7 +34,7 @@ export const synthesise = async ({ out, say, voices, variants, rate, seed }: Syn
 
 const linesOf = async (path: string): Promise<string[]> => {
   const text = await readFile(path, 'utf8').catch((error: unknown) => {
-    throw new MissingFileError(`${path}: expected a text file, found ${messageOf(error)}`)
+    throw new MissingFileError(`${path}: expected a text file, found ${reasonOf(error)}`)
   })
   const lines = text.split(/\r?\n/).map((line) => line.trim()).filter((line) => line !== '')
   if (lines.length === 0) throw new UsageError(`${path}: expected a line of text at least, found none`)

@@ -5,7 +5,7 @@ import { readJson, requireEmptyFolder, sha256OfWeights } from '../checkpoint/ind
 import { guidanceSchema, trainingSchema, type ClassificationHeadKind, type GuidanceInput, type MixerInput, type OnEvent, type PrecisionName, type TextSettings, type TrainingInput, type TrainingSettings } from '../contract/index.ts'
 import { atSpeeds, checkRecordings, manifestHashes, readCorpus, throughChannels, type Utterance } from '../datasets/index.ts'
 import { guidanceWays, studentFrom, taskOf, train, type Resume, type Task, type Waypoint, type TrainingRequest, type TrainingResult } from '../distill/index.ts'
-import { ConfigError, messageOf, MissingFileError, UsageError } from '../errors.ts'
+import { ConfigError, MissingFileError, reasonOf, UsageError } from '../errors.ts'
 import { recipeOf, recipes } from '../recipes/index.ts'
 import { describeHead, headOf, openModel, sameHead, type OpenedModel } from '../models/index.ts'
 import { choosePrecision } from '../runtime/index.ts'
@@ -141,7 +141,7 @@ export const finetune = async (settings: FinetuneSettings, context: JobContext):
 const findWaypoints = async ({ waypoints }: ConvertSettings, model: OpenedModel): Promise<Waypoint[]> => {
   const folder = waypoints ?? join(dirname(resolve(model.folder.path)), 'waypoints')
   const names = await readdir(folder).catch((error: unknown) => {
-    throw new MissingFileError(`--waypoint-models: expected a folder of snapshots, ${folder}, found ${messageOf(error)}`)
+    throw new MissingFileError(`--waypoint-models: expected a folder of snapshots, ${folder}, found ${reasonOf(error)}`)
   })
   return names
     .filter((name) => /^update-\d+$/.test(name))

@@ -83,8 +83,8 @@ export class Inference {
   /** By the names of parameters. */
   readonly #resident = new Map<string, DeviceTensor>()
 
-  /** `keepsMemory`: as programs are compiled; false beside the programs of a training. */
-  constructor(device: Device, model: SpeechModel, options: Omit<InferenceOptions, 'padded'> = { from: 'audio' }, { keepsMemory = true }: CompileOptions = {}) {
+  /** `keepsMemory`: as programs are compiled, and its threads wait awake; false beside the programs of a training. */
+  constructor(device: Device, model: SpeechModel, options: Omit<InferenceOptions, 'padded'> = { from: 'audio' }, { keepsMemory = true }: Pick<CompileOptions, 'keepsMemory'> = {}) {
     this.#device = device
     this.#keepsMemory = keepsMemory
     this.#model = model

@@ -66,9 +66,7 @@ export const positionalConv = (p: Parameters, x: Value, { kernel, groups }: { ke
   const deviation = 2 * Math.sqrt(1 / (kernel * width))
   const magnitude = p.get('parametrizations.weight.original0', [1, 1, kernel], { kind: 'normOf', direction: 'parametrizations.weight.original1' })
   const direction = p.get('parametrizations.weight.original1', [width, width / groups, kernel], { kind: 'normal', deviation })
-  // By a product with ones: 1.7 ms for [768, 48, 128], 4.2 as a reduction.
-  const rows = ir.reshape(ir.square(direction), [(width / groups) * width, kernel])
-  const norm = ir.reshape(ir.sqrt(ir.matmul(ir.constant([1], [1, (width / groups) * width]), rows)), [1, 1, kernel])
+  const norm = ir.sqrt(ir.sum(ir.square(direction), [0, 1]))
   const weight = ir.mul(direction, ir.div(magnitude, norm))
   const before = Math.floor(kernel / 2)
   const channelsFirst = ir.conv1d(ir.transpose(x, [0, 2, 1]), weight, { padBefore: before, padAfter: kernel - 1 - before, groups })

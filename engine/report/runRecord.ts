@@ -3,7 +3,7 @@ import { basename, join, resolve } from 'node:path'
 import type { EvaluationEvent, JobEvent, UpdateEvent } from '../contract/index.ts'
 import { readJson } from '../checkpoint/index.ts'
 import type { Transcribed } from '../distill/index.ts'
-import { MissingFileError, messageOf } from '../errors.ts'
+import { MissingFileError, reasonOf } from '../errors.ts'
 
 /** What a run folder tells about its run. */
 export interface RunRecord {
@@ -22,7 +22,7 @@ export const readRun = async (path: string): Promise<RunRecord> => {
   const settings = (await readJson(join(path, 'run.json'))) as Record<string, unknown> | undefined
   if (settings === undefined) throw new MissingFileError(`${path}: expected a run's folder, found no run.json`)
   const text = await readFile(join(path, 'metrics.jsonl'), 'utf8').catch((error: unknown) => {
-    throw new MissingFileError(`${path}: expected metrics.jsonl, found ${messageOf(error)}`)
+    throw new MissingFileError(`${path}: expected metrics.jsonl, found ${reasonOf(error)}`)
   })
   const events = text
     .slice(0, text.lastIndexOf('\n') + 1)

@@ -40,7 +40,7 @@ export interface Program {
 export interface CompileOptions {
   /** Whether the program keeps the memory of its results for its next run: faster where it runs alone, wasteful where many programs alternate. */
   readonly keepsMemory?: boolean
-  /** Whether its threads wait a moment for the next operation before they sleep: for operations so short that waking takes as long as they do. */
+  /** Whether its threads wait a moment for the next operation before they sleep: for operations so short that waking takes as long as they do. A GPU pays no heed. */
   readonly waitsAwake?: boolean
   /** For each output (all, or none) the input of its shape whose memory it takes, which nothing that comes after it in the graph may read. */
   readonly inPlace?: Readonly<Record<string, string>>

@@ -158,7 +158,7 @@ class CpuDevice implements Device {
         enableCpuMemArena: keepsMemory,
         enableMemPattern: false,
         ...(this.#profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: `${this.#profile}${graph.name.replaceAll(' ', '-')}` }),
-        // Sessions alternate: a pool that spins after its run takes the next one's cores.
+        // Sessions alternate: a pool that spins after its run takes the next one's cores, for long unless it is told how long.
         extra: { session: { intra_op: waitsAwake ? { allow_spinning: '1', spin_duration_us: awakeMicroseconds } : { allow_spinning: '0' } } },
       })
       const program = new CpuProgram(graph, session, { enqueue: this.#enqueue, pool: this.#pool, profiled: this.#profile !== undefined, inPlace })

@@ -3,13 +3,13 @@ import { homedir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import type { FolderListing } from '../contract/index.ts'
 import { isCorpusFolder } from '../datasets/index.ts'
-import { MissingFileError, messageOf } from '../errors.ts'
+import { MissingFileError, reasonOf } from '../errors.ts'
 
 /** What there is to import in a folder: models, corpora, manifests, recordings, and folders to go into. */
 export const listFolder = async (path = homedir()): Promise<FolderListing> => {
   const folder = resolve(path)
   const entries = await readdir(folder, { withFileTypes: true }).catch((error: unknown) => {
-    throw new MissingFileError(`${folder}: expected a folder, found ${messageOf(error)}`)
+    throw new MissingFileError(`${folder}: expected a folder, found ${reasonOf(error)}`)
   })
   const seen = entries.filter(({ name }) => !name.startsWith('.')).sort((a, b) => a.name.localeCompare(b.name))
   const listed = await Promise.all(
