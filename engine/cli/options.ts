@@ -12,6 +12,7 @@ const notNegative = number((value) => value >= 0 && Number.isFinite(value), 'a n
 export const positives = (text: string): number[] => text.split(',').map(positive)
 export const count = number((value) => Number.isInteger(value) && value > 0, 'a whole number above 0')
 export const countOrZero = number((value) => Number.isInteger(value) && value >= 0, 'a whole number of 0 or more')
+export const port = number((value) => Number.isInteger(value) && value >= 0 && value < 65_536, 'a port from 0 to 65535')
 const fraction = number((value) => value >= 0 && value < 1, 'a fraction from 0 to below 1')
 
 /** Options of every command that computes. */
