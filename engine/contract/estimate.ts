@@ -1,3 +1,19 @@
+/** What a run holds in memory at once, in bytes. */
+export interface Footprint {
+  /** Weights of student, teacher, source and their average. */
+  readonly weights: number
+  /** Gradient and moments of the student, and of a teacher that learns beside it. */
+  readonly optimiser: number
+  /** What a frozen frontend made of the recordings. */
+  readonly features: number
+  /** Hidden states, dropout masks and inputs of the largest batch. */
+  readonly activations: number
+  /** Results that layers keep for their backward pass. */
+  readonly kept: number
+  /** What the largest program needs besides while it runs. */
+  readonly working: number
+}
+
 /** Time and memory of a conversion before it is begun. */
 export interface Estimate {
   readonly device: string
@@ -8,14 +24,7 @@ export interface Estimate {
   readonly seconds: { readonly total: number; readonly features: number; readonly updates: number; readonly evaluations: number; readonly checkpoints: number }
   /** The most bytes that the run will hold at once in this machine's memory, and of what they are made. */
   readonly hostBytes: number
-  readonly parts: {
-    readonly weights: number
-    readonly optimiser: number
-    readonly features: number
-    readonly activations: number
-    /** Results that layers keep for their backward pass. */
-    readonly kept: number
-    readonly working: number
+  readonly parts: Footprint & {
     /** This process before anything was opened. */
     readonly process: number
     /** What a rehearsal held beyond its own parts: compiled programs, the heap, memory that the allocator keeps. */

@@ -1,25 +1,10 @@
+import type { Footprint } from '../contract/index.ts'
 import { evaluateShape, matrixWork, peakLiveBytes, type Bindings, type Graph } from '../ir/index.ts'
 import { frameCount, samplesPerFrame, type Wav2Vec2Config } from '../models/index.ts'
 import { withRegularisation } from './regularisation.ts'
 import { mostKeptBytes } from './passes.ts'
 import { keptWithin, trainingStages, type StageKind } from './stages.ts'
 import type { TrainingRequest } from './trainer.ts'
-
-/** What a run holds in memory at once, in bytes. */
-export interface Footprint {
-  /** Weights of student, teacher, source and their average. */
-  readonly weights: number
-  /** Gradient and moments of the student, and of a teacher that learns beside it. */
-  readonly optimiser: number
-  /** What a frozen frontend made of the recordings. */
-  readonly features: number
-  /** Hidden states, dropout masks and inputs of the largest batch. */
-  readonly activations: number
-  /** Results that layers keep for their backward pass. */
-  readonly kept: number
-  /** What the largest program needs besides while it runs. */
-  readonly working: number
-}
 
 export interface LargestBatch {
   readonly batch: number

@@ -3,7 +3,7 @@
  * the tasks (`tasks/`) with their losses (`objectives/`), the host's losses
  * and optimiser, and the trainer with its run folder. `transfer.ts` makes a student out of a transformer.
  */
-export { footprintOf, trainingWork, type Footprint, type LargestBatch } from './footprint.ts'
+export { footprintOf, trainingWork, type LargestBatch } from './footprint.ts'
 export { guidanceWays, type Waypoint } from './guidance/index.ts'
 export { mostKeptBytes } from './passes.ts'
 export { withRegularisation } from './regularisation.ts'
