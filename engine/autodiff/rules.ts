@@ -37,6 +37,7 @@ import {
   sum,
   transpose,
   sameDim,
+  type Dim,
   type Op,
   type Shape,
   type Value,
@@ -64,6 +65,14 @@ const binary =
     const [da, db] = rule(gradient, a, b, y)
     return [unbroadcast(da, a.type.shape), unbroadcast(db, b.type.shape)]
   }
+
+/** Of a norm over the last axis: its result before weight and bias, and x's gradient from theirs (`scaled`). */
+const ofNorm = (x: Value, scaled: Value, epsilon: number): { normal: Value; dx: Value } => {
+  const centred = sub(x, meanLast(x))
+  const inverseDeviation = reciprocal(sqrt(add(meanLast(square(centred)), scalar(epsilon))))
+  const normal = mul(centred, inverseDeviation)
+  return { normal, dx: mul(inverseDeviation, sub(sub(scaled, meanLast(scaled)), mul(normal, meanLast(mul(scaled, normal))))) }
+}
 
 /** Sums over all axes but the last. */
 const sumRows = (x: Value): Value => {
@@ -140,12 +149,14 @@ export const gradientRules: { readonly [O in Op]: GradientRule<O> } = {
     return sub(weighted, mul(y, sum(weighted, [x.type.shape.length - 1])))
   }),
   layerNorm: ({ inputs: [x, weight], params: { epsilon } }, g) => {
-    const centred = sub(x!, meanLast(x!))
-    const inverseDeviation = reciprocal(sqrt(add(meanLast(square(centred)), scalar(epsilon))))
-    const normal = mul(centred, inverseDeviation)
-    const scaled = mul(g, weight!)
-    const dx = mul(inverseDeviation, sub(sub(scaled, meanLast(scaled)), mul(normal, meanLast(mul(scaled, normal)))))
+    const { normal, dx } = ofNorm(x!, mul(g, weight!), epsilon)
     return [dx, sumRows(mul(g, normal)), sumRows(g)]
+  },
+  instanceNorm: ({ inputs: [x, weight], params: { epsilon } }, g) => {
+    const [channels] = weight!.type.shape as [Dim]
+    const perChannel = (value: Value): Value => reshape(sum(value, [0, 2]), [channels])
+    const { normal, dx } = ofNorm(x!, mul(g, reshape(weight!, [channels, 1])), epsilon)
+    return [dx, perChannel(mul(g, normal)), perChannel(g)]
   },
   sum: unary((x, _, g) => expand(g, x.type.shape)),
   cumulativeSum: ({ params: { axis, reverse: backwards } }, g) => [cumulativeSum(g, axis, { reverse: !backwards })],

@@ -38,6 +38,7 @@ export const select = (condition: Value, a: Value, b: Value): Value => node('sel
 export const matmul = (a: Value, b: Value, { transposeA = false, transposeB = false } = {}): Value => node('matmul', [a, b], { transposeA, transposeB })
 export const softmax = (x: Value): Value => node('softmax', [x], none)
 export const layerNorm = (x: Value, weight: Value, bias: Value, epsilon: number): Value => node('layerNorm', [x, weight, bias], { epsilon })
+export const instanceNorm = (x: Value, weight: Value, bias: Value, epsilon: number): Value => node('instanceNorm', [x, weight, bias], { epsilon })
 export const sum = (x: Value, axes: readonly number[]): Value => (axes.length === 0 ? x : node('sum', [x], { axes }))
 export const cumulativeSum = (x: Value, axis: number, { reverse = false } = {}): Value => node('cumulativeSum', [x], { axis, reverse })
 
@@ -68,8 +69,8 @@ export const silu = (x: Value): Value => mul(x, sigmoid(x))
 export const meanLast = (x: Value): Value => {
   const axis = x.type.shape.length - 1
   const width = x.type.shape[axis]!
-  if (typeof width !== 'number') throw new TypeError('meanLast wants a last axis of known length')
-  return mul(sum(x, [axis]), scalar(1 / width))
+  const share = typeof width === 'number' ? scalar(1 / width) : reciprocal(sum(expand(scalar(1), [width]), [0]))
+  return mul(sum(x, [axis]), share)
 }
 /** [batch, time, heads·N] as [batch, heads, time, N]. */
 export const splitHeads = (x: Value, heads: number): Value => {

@@ -99,6 +99,13 @@ export const inferenceRules: { readonly [O in Op]: InferenceRule<O> } = {
     if (!sameShape(inputs[1]!.shape, width) || !sameShape(inputs[2]!.shape, width)) fail('layerNorm', `weight and bias of ${formatShape(width)}`, inputs)
     return float(inputs[0]!.shape)
   },
+  instanceNorm: (_, inputs) => {
+    take('instanceNorm', inputs, 3)
+    if (inputs[0]!.shape.length !== 3) fail('instanceNorm', 'x of [batch, channels, time]', inputs)
+    const channels: Shape = [inputs[0]!.shape[1]!]
+    if (!sameShape(inputs[1]!.shape, channels) || !sameShape(inputs[2]!.shape, channels)) fail('instanceNorm', `weight and bias of ${formatShape(channels)}`, inputs)
+    return float(inputs[0]!.shape)
+  },
   sum: ({ axes }, inputs) => {
     take('sum', inputs, 1)
     if (axes.some((axis) => !(axis >= 0 && axis < inputs[0]!.shape.length))) fail('sum', `axes ${axes.join(', ')} inside the input's rank`, inputs)

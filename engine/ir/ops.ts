@@ -36,6 +36,8 @@ export interface OpParams {
   softmax: None
   /** (x, weight, bias) over the last axis: (x − mean)/√(variance + epsilon)·weight + bias. */
   layerNorm: { epsilon: number }
+  /** (x: [batch, channels, time], weight, bias: [channels]) over time: (x − mean)/√(variance + epsilon)·weight + bias, each channel by itself. */
+  instanceNorm: { epsilon: number }
   /** Sum over axes, which stay with length 1. */
   sum: { axes: readonly number[] }
   /** Running sum along an axis, from its end when reverse. */

@@ -37,6 +37,18 @@ const atBroadcast = (x: Dense, index: readonly number[]): number => at(x, x.shap
 
 const map = (x: Dense, f: (value: number) => number): Dense => ({ shape: x.shape, data: x.data.map(f) })
 const replaced = (index: readonly number[], axis: number, value: number): number[] => index.map((old, i) => (i === axis ? value : old))
+/** Normed over the last axis, with a weight and a bias along another. */
+const normed = (x: Dense, weight: Dense, bias: Dense, epsilon: number, along: number): Dense => {
+  const axis = x.shape.length - 1
+  const width = x.shape[axis]!
+  return generate(x.shape, (index) => {
+    const row = range(width).map((i) => at(x, replaced(index, axis, i)))
+    const mean = total(width, (i) => row[i]!) / width
+    const variance = total(width, (i) => (row[i]! - mean) ** 2) / width
+    return ((row[index[axis]!]! - mean) / Math.sqrt(variance + epsilon)) * weight.data[index[along]!]! + bias.data[index[along]!]!
+  })
+}
+
 const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i)
 const total = (n: number, term: (i: number) => number): number => {
   let result = 0
@@ -134,17 +146,8 @@ export const evaluations: { readonly [O in Op]: Evaluation<O> } = {
       return Math.exp(at(x!, index) - top) / total(row.length, (i) => Math.exp(row[i]! - top))
     })
   },
-  layerNorm: ({ epsilon }, [x, weight, bias]) => {
-    const axis = x!.shape.length - 1
-    const width = x!.shape[axis]!
-    return generate(x!.shape, (index) => {
-      const row = range(width).map((i) => at(x!, replaced(index, axis, i)))
-      const mean = total(width, (i) => row[i]!) / width
-      const variance = total(width, (i) => (row[i]! - mean) ** 2) / width
-      const channel = index[axis]!
-      return ((row[channel]! - mean) / Math.sqrt(variance + epsilon)) * weight!.data[channel]! + bias!.data[channel]!
-    })
-  },
+  layerNorm: ({ epsilon }, [x, weight, bias]) => normed(x!, weight!, bias!, epsilon, x!.shape.length - 1),
+  instanceNorm: ({ epsilon }, [x, weight, bias]) => normed(x!, weight!, bias!, epsilon, 1),
   sum: ({ axes }, [x], { shape }) =>
     scatter(shape, (addTo) => forEachIndex(x!.shape, (index) => addTo(index.map((i, axis) => (axes.includes(axis) ? 0 : i)), at(x!, index)))),
   cumulativeSum: ({ axis, reverse }, [x]) =>

@@ -48,13 +48,15 @@ export const conv1d = (p: Parameters, x: Value, { out, kernel, stride, bias }: {
  * `valid` ([batch, 1, time], 1 or 0) says which frames make the statistics; without it all do.
  */
 export const instanceNorm = (p: Parameters, x: Value, epsilon: number, valid?: Value): Value => {
-  const [, channels, time] = x.type.shape as [ir.Dim, number, ir.Dim]
-  const inverseCount = ir.reciprocal(ir.sum(valid ?? ir.expand(ir.constant([1], [1, 1, 1]), [1, 1, time]), [2]))
-  const mean = (value: Value): Value => ir.mul(ir.sum(valid === undefined ? value : ir.mul(value, valid), [2]), inverseCount)
+  const channels = x.type.shape[1] as number
+  const [weight, bias] = [p.get('weight', [channels], ones, { decay: false }), p.get('bias', [channels], zeros, { decay: false })]
+  if (valid === undefined) return ir.instanceNorm(x, weight, bias, epsilon)
+  const inverseCount = ir.reciprocal(ir.sum(valid, [2]))
+  const mean = (value: Value): Value => ir.mul(ir.sum(ir.mul(value, valid), [2]), inverseCount)
+  const perChannel = (value: Value): Value => ir.reshape(value, [channels, 1])
   const centred = ir.sub(x, mean(x))
   const inverse = ir.reciprocal(ir.sqrt(ir.add(mean(ir.square(centred)), ir.scalar(epsilon))))
-  const perChannel = (name: string, initial: Initial): Value => ir.reshape(p.get(name, [channels], initial, { decay: false }), [channels, 1])
-  return ir.add(ir.mul(centred, ir.mul(inverse, perChannel('weight', ones))), perChannel('bias', zeros))
+  return ir.add(ir.mul(centred, ir.mul(inverse, perChannel(weight))), perChannel(bias))
 }
 
 /**

@@ -54,6 +54,7 @@ const loweringRules: LoweringRules = {
   },
   softmax: (emitter, _, inputs) => emitter.emit('Softmax', inputs, { axis: { int: -1 } }),
   layerNorm: (emitter, { params }, inputs) => emitter.emit('LayerNormalization', inputs, { axis: { int: -1 }, epsilon: { float: params.epsilon } }),
+  instanceNorm: (emitter, { params }, inputs) => emitter.emit('InstanceNormalization', inputs, { epsilon: { float: params.epsilon } }),
   sum: (emitter, value, [x]) => {
     const { axes } = value.params
     const last = shapeOf(value, 0).length - 1

@@ -30,6 +30,7 @@ const choices: PrecisionChoices = {
   matmul: 'float16',
   softmax: 'float16',
   layerNorm: 'float16',
+  instanceNorm: 'float32',
   sum: 'float32',
   cumulativeSum: 'float32',
   reshape: 'follows',

@@ -139,6 +139,13 @@ export const operationCases: { readonly [O in Op]: readonly OperationCase[] } = 
       build: ({ x, weight, bias }) => ir.layerNorm(x!, weight!, bias!, 1e-5),
     },
   ],
+  instanceNorm: [
+    {
+      title: 'over time',
+      inputs: { x: { shape: [batch, 5, time], element: wide }, weight: { shape: [5], element: (r) => 1 + r / 2 }, bias: { shape: [5] } },
+      build: ({ x, weight, bias }) => ir.instanceNorm(x!, weight!, bias!, 1e-5),
+    },
+  ],
   sum: [
     one('over the last axis', [batch, time, 4], (x) => ir.sum(x, [2])),
     one('over leading axes', [batch, time, 4], (x) => ir.sum(x, [0, 1])),
