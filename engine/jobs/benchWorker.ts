@@ -39,6 +39,7 @@ export class BenchWorker {
     this.#signal = signal
     this.#child = launch(new URL('./benchProcess', import.meta.url), {
       heard: true,
+      keepsMemory: true,
       onMessage: (message) => this.#settle?.resolve(message as Answer),
       onEnd: (how) => this.#settle?.reject(signal.aborted ? new InterruptedError('stopped while measuring') : new RuntimeError(`the measuring process ended with ${how}; there may be too little memory`)),
     })

@@ -52,6 +52,7 @@ const measure = (measurement: Measurement, signal: AbortSignal): Promise<Measure
   new Promise((resolve, reject) => {
     let answer: Measured | undefined
     const child = launch(new URL('./measuringProcess', import.meta.url), {
+      keepsMemory: true,
       onMessage: (message) => {
         answer = message as Measured
         child.kill()

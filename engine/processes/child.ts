@@ -12,4 +12,6 @@ export interface ChildEvents {
   readonly onEnd: (how: string) => void
   /** Whether what it writes to standard error is shown. */
   readonly heard?: boolean
+  /** Whether memory that it frees stays with it, for what it allocates next: for one that computes, and ends when it has. */
+  readonly keepsMemory?: boolean
 }

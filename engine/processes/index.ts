@@ -17,8 +17,15 @@ export const launch = (module: URL, events: ChildEvents): Child => {
   return desktopParent === undefined ? forked(entry, events) : launchOnDesktop(desktopParent, entry, events)
 }
 
-const forked = (entry: URL, { onMessage, onEnd, heard = false }: ChildEvents): Child => {
-  const child = fork(entry, { execArgv: compiled ? [] : ['--import', 'tsx'], stdio: ['ignore', 'ignore', heard ? 'inherit' : 'ignore', 'ipc'] })
+/**
+ * What the GNU C library is told, so that memory which is freed stays in one heap: training frees and allocates gigabytes an update, and what goes back to the system comes again page by page, cleared
+ * (docs/decisions/0116). Other libraries pay no heed. The `cald` command starts with the same (`cli/main.ts`).
+ */
+export const keptMemory = { MALLOC_ARENA_MAX: '1', MALLOC_MMAP_MAX_: '0', MALLOC_TRIM_THRESHOLD_: String(2 ** 46) }
+
+const forked = (entry: URL, { onMessage, onEnd, heard = false, keepsMemory = false }: ChildEvents): Child => {
+  const own = Object.fromEntries(Object.entries(process.env).filter(([name]) => !(name in keptMemory)))
+  const child = fork(entry, { env: { ...own, ...(keepsMemory ? keptMemory : {}) }, execArgv: compiled ? [] : ['--import', 'tsx'], stdio: ['ignore', 'ignore', heard ? 'inherit' : 'ignore', 'ipc'] })
   child.on('message', onMessage)
   child.on('error', ({ message }) => {
     // Of a process that never started nothing else is heard.

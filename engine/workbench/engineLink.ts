@@ -29,6 +29,12 @@ export class EngineLink {
   #child: Child | undefined
   #next = 0
   readonly #pending = new Map<number, Pending>()
+  readonly #keepsMemory: boolean
+
+  /** `keepsMemory`: as processes are launched; for jobs after which it is closed. */
+  constructor({ keepsMemory = false } = {}) {
+    this.#keepsMemory = keepsMemory
+  }
 
   /** Id of the process while there is one. */
   get pid(): number | undefined {
@@ -63,6 +69,7 @@ export class EngineLink {
     if (this.#child !== undefined) return this.#child
     const child = launch(new URL('./engineProcess', import.meta.url), {
       heard: true,
+      keepsMemory: this.#keepsMemory,
       onMessage: (message) => this.#hear(message as FromEngine),
       onEnd: (how) => {
         if (this.#child === child) this.#child = undefined

@@ -53,7 +53,7 @@ const { version } = createRequire(import.meta.url)(`${packageRoot()}/package.jso
 export const openWorkbench = async (folder: string): Promise<Workbench> => {
   const store = await Store.open(folder)
   // A rehearsal has a process of its own: what it measures is the memory of that process, and it may be ended at any time.
-  const [runEngine, desk, rehearsal] = [new EngineLink(), new EngineLink(), new EngineLink()]
+  const [runEngine, desk, rehearsal] = [new EngineLink({ keepsMemory: true }), new EngineLink(), new EngineLink({ keepsMemory: true })]
   const watchers = new Set<(event: AppEvent) => void>()
   const tell = (event: AppEvent): void => watchers.forEach((watcher) => watcher(event))
   const corpora = new Corpora()
@@ -91,10 +91,14 @@ export const openWorkbench = async (folder: string): Promise<Workbench> => {
     // Of the user's own data nothing is deleted; a manifest of a split was written here.
     if (split !== undefined && store.holds(path)) await rm(path, { force: true })
   }
+  let rehearsals = 0
   const estimateOf = async (conversion: ParsedArguments<'estimateConversion'>): Promise<ConversionEstimate> => {
     rehearsal.close()
-    const estimate = await rehearsal.run('estimate', { ...queue.settingsOf(conversion), out: store.path('runs', 'rehearsal'), resume: false })
-    rehearsal.close()
+    const turn = ++rehearsals
+    const estimate = await rehearsal.run('estimate', { ...queue.settingsOf(conversion), out: store.path('runs', 'rehearsal'), resume: false }).finally(() => {
+      // One that a later estimate ended must not end that one's process.
+      if (turn === rehearsals) rehearsal.close()
+    })
     const { bavail, bsize } = await statfs(store.folder)
     return { ...estimate, machine: { memoryBytes: totalmem(), freeDiskBytes: bavail * bsize } }
   }

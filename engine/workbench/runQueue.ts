@@ -115,6 +115,8 @@ export class RunQueue {
       .catch(() => undefined)
       .finally(() => {
         this.#active = undefined
+        // What a run took of the memory goes back, also while it is paused.
+        this.#engine.close()
         this.#next()
       })
       .catch(() => undefined)

@@ -95,6 +95,8 @@ test('a paused run holds the queue, keeps what it did, and goes on where it was'
   await ask('pauseRun', { id: first.id })
   const paused = await until(first.id, ({ state }) => state !== 'running')
   expect(paused).toMatchObject({ state: 'paused', error: undefined })
+  // Its memory goes back.
+  await expect.poll(() => workbench.enginePids().runs).toBe(undefined)
   await expect(ask('moveStore', { path: join(folder, 'elsewhere') })).rejects.toThrow('expected nothing under way')
   await new Promise((resolve) => setTimeout(resolve, 200))
   expect((await runOf(second.id)).state).toBe('queued')
