@@ -1,3 +1,4 @@
+import type { BigIntStats } from 'node:fs'
 import { open, stat, type FileHandle } from 'node:fs/promises'
 import { CheckpointError, MissingFileError, reasonOf } from '../errors.ts'
 
@@ -5,6 +6,8 @@ import { CheckpointError, MissingFileError, reasonOf } from '../errors.ts'
 export interface ByteSource {
   readonly path: string
   readonly size: number
+  /** Of a file, which one it is, and when it was last written: `stampOf` says another of another. */
+  readonly stamp?: string
   /** Fills `target` with the bytes from `offset` on; CheckpointError when they end before. */
   read(target: Uint8Array, offset: number): Promise<void>
   close(): Promise<void>
@@ -21,8 +24,16 @@ export const openBytes = async (path: string): Promise<ByteSource> => {
   const kind = await stat(path).catch((error: unknown) => complain(reasonOf(error)))
   if (!kind.isFile()) complain(kind.isDirectory() ? 'a folder' : 'something that is not a regular file')
   const handle = await open(path).catch((error: unknown) => complain(reasonOf(error)))
-  const { size } = await handle.stat()
-  return { path, size, read: (target, offset) => readFully(handle, path, target, offset), close: () => handle.close() }
+  const found = await handle.stat({ bigint: true })
+  return { path, size: Number(found.size), stamp: written(found), read: (target, offset) => readFully(handle, path, target, offset), close: () => handle.close() }
+}
+
+const written = ({ dev, ino, size, mtimeNs }: BigIntStats): string => [dev, ino, size, mtimeNs].join(' ')
+
+/** What stands at a path now. */
+export const stampOf = async (path: string): Promise<string> => {
+  const found = await stat(path, { bigint: true }).catch(() => undefined)
+  return found === undefined ? 'nothing' : written(found)
 }
 
 const readFully = async (handle: FileHandle, path: string, target: Uint8Array, offset: number): Promise<void> => {

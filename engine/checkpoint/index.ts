@@ -8,6 +8,7 @@ export { openModelFolder, saveModelFolder, type ModelFolder } from './hfFolder.t
 export { readJson } from './jsonFile.ts'
 export { openSafetensors, TensorFile, writeSafetensors, type NamedTensor } from './safetensors.ts'
 export { sha256Of, sha256OfFile } from './sha256.ts'
-export { type TensorSource } from './tensorSource.ts'
+export { stampOf } from './bytes.ts'
+export { requireFloat, type TensorSource } from './tensorSource.ts'
 export { wrongField } from './wrongField.ts'
 export { locateWeights, openTensors, sha256OfWeights } from './weights.ts'

@@ -2,10 +2,11 @@ import type { Hash } from 'node:crypto'
 import { z } from 'zod'
 import { CheckpointError, messageOf } from '../errors.ts'
 import { toFloat16 } from '../float16.ts'
+import type { FilePart } from '../onnx/index.ts'
 import { writeFileAtomic } from './atomic.ts'
 import { openBytes, type ByteSource } from './bytes.ts'
 import { parseStrictJson } from './strictJson.ts'
-import { elementBytes, elementsOf, readElements, readTensor, requireRoom, storedTypes, type StoredType, type TensorSource } from './tensorSource.ts'
+import { elementBytes, elementsOf, readElements, readTensor, requireRoom, stampsOf, storedTypes, type StoredType, type TensorSource } from './tensorSource.ts'
 
 const entrySchema = z.object({
   dtype: z.enum(storedTypes),
@@ -57,6 +58,16 @@ export class TensorFile implements TensorSource {
     const { dtype, shape, data_offsets: [start] } = this.#entry(name)
     requireRoom(this.path, name, shape, target)
     await readElements(this.#source, dtype, this.#dataStart + start, target, name)
+  }
+
+  get stamps(): ReadonlyMap<string, string> {
+    return stampsOf(this.#source)
+  }
+
+  filePart(name: string): FilePart | undefined {
+    const { dtype, data_offsets: [start, end] } = this.#entry(name)
+    const offset = this.#dataStart + start
+    return dtype === 'F32' && offset % elementBytes.F32 === 0 ? { path: this.path, offset, bytes: end - start } : undefined
   }
 
   /** The tensor in float32, in an array of its own. */

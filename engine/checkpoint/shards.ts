@@ -54,6 +54,8 @@ export const openShards = async (index: string, openShard: (path: string) => Pro
     dtype: (name): StoredType => shardWith(name).dtype(name),
     shape: (name) => shardWith(name).shape(name),
     readInto: (name, target) => shardWith(name).readInto(name, target),
+    filePart: (name) => shardWith(name).filePart(name),
+    stamps: new Map([...shards.values()].flatMap((shard) => [...shard.stamps])),
     close,
   }
 }

@@ -1,5 +1,6 @@
 import { CheckpointError } from '../errors.ts'
 import { bfloat16Into, float16Into } from '../float16.ts'
+import type { FilePart } from '../onnx/index.ts'
 import type { ByteSource } from './bytes.ts'
 
 /** Bytes an element of each dtype, under safetensors' names. */
@@ -19,8 +20,15 @@ export interface TensorSource {
    * it holds integers, or when `target` has another length. Needs no memory of the tensor's size besides `target`.
    */
   readInto(name: string, target: Float32Array): Promise<void>
+  /** Where a tensor stands just as it would in memory: row-major float32 at a multiple of four bytes. */
+  filePart(name: string): FilePart | undefined
+  /** The files with tensors in them, and what `stampOf` said of each when it was opened. */
+  readonly stamps: ReadonlyMap<string, string>
   close(): Promise<void>
 }
+
+/** Of a source that is one file. */
+export const stampsOf = ({ path, stamp }: ByteSource): ReadonlyMap<string, string> => new Map(stamp === undefined ? [] : [[path, stamp]])
 
 /** Elements of a shape; NaN when a length is no count or there are more than a number can say. */
 export const elementsOf = (shape: readonly number[]): number => {
@@ -35,7 +43,7 @@ const pieceElements = 2 ** 20
 export const readElements = async (source: ByteSource, dtype: StoredType, offset: number, target: Float32Array, tensor: string): Promise<void> => {
   if (dtype === 'F32') return source.read(new Uint8Array(target.buffer, target.byteOffset, target.byteLength), offset)
   const convert = converters[dtype]
-  if (convert === undefined) throw new CheckpointError(`${source.path}: tensor ${tensor}: expected a float type, found ${dtype}`)
+  if (convert === undefined) return refuseType(source.path, tensor, dtype)
   const piece = new ArrayBuffer(Math.min(target.length, pieceElements) * elementBytes[dtype])
   for (let done = 0; done < target.length; done += pieceElements) {
     const count = Math.min(pieceElements, target.length - done)
@@ -48,6 +56,16 @@ const converters: Partial<Record<StoredType, (piece: ArrayBuffer, target: Float3
   F64: (piece, target) => target.set(new Float64Array(piece, 0, target.length)),
   F16: (piece, target) => float16Into(new Uint16Array(piece, 0, target.length), target),
   BF16: (piece, target) => bfloat16Into(new Uint16Array(piece, 0, target.length), target),
+}
+
+const refuseType = (path: string, tensor: string, dtype: StoredType): never => {
+  throw new CheckpointError(`${path}: tensor ${tensor}: expected a float type, found ${dtype}`)
+}
+
+/** CheckpointError when a tensor holds no floats. */
+export const requireFloat = (source: Pick<TensorSource, 'path' | 'dtype'>, name: string): void => {
+  const dtype = source.dtype(name)
+  if (dtype !== 'F32' && converters[dtype] === undefined) refuseType(source.path, name, dtype)
 }
 
 /** CheckpointError unless `target` has one place for each element. */

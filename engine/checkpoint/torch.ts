@@ -1,7 +1,8 @@
 import { CheckpointError } from '../errors.ts'
+import type { FilePart } from '../onnx/index.ts'
 import { openBytes, type ByteSource } from './bytes.ts'
 import { PickleRefusal, readPickle } from './pickle.ts'
-import { elementBytes, elementsOf, readElements, requireRoom, type StoredType, type TensorSource } from './tensorSource.ts'
+import { elementBytes, elementsOf, readElements, requireRoom, stampsOf, type StoredType, type TensorSource } from './tensorSource.ts'
 import { describeTorch, StoredView, torchNames } from './torchNames.ts'
 import { readZipDirectory, type ZipDirectory } from './zip.ts'
 
@@ -45,11 +46,22 @@ class TorchFile implements TensorSource {
     return this.#place(name).shape
   }
 
+  get stamps(): ReadonlyMap<string, string> {
+    return stampsOf(this.#source)
+  }
+
+  filePart(name: string): FilePart | undefined {
+    const place = this.#place(name)
+    const offset = startOf(place)
+    const bytes = elementsOf(place.shape) * elementBytes.F32
+    return place.dtype === 'F32' && bytes > 0 && isContiguous(place) && offset % elementBytes.F32 === 0 ? { path: this.path, offset, bytes } : undefined
+  }
+
   async readInto(name: string, target: Float32Array): Promise<void> {
     const place = this.#place(name)
     requireRoom(this.path, name, place.shape, target)
     if (target.length === 0) return
-    const start = place.storage + place.first * elementBytes[place.dtype]
+    const start = startOf(place)
     if (isContiguous(place)) return readElements(this.#source, place.dtype, start, target, name)
     const span = spanOf(place)
     if (span > 4 * target.length + spareSpan) throw new CheckpointError(`${this.path}: tensor ${name}: expected a view of most of its storage, found one of ${target.length} in ${span} elements: save its contiguous copy`)
@@ -68,6 +80,9 @@ class TorchFile implements TensorSource {
     return place
   }
 }
+
+/** In bytes of the file. */
+const startOf = ({ storage, first, dtype }: Place): number => storage + first * elementBytes[dtype]
 
 const isContiguous = ({ shape, stride }: Place): boolean => {
   let expected = 1

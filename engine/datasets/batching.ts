@@ -54,6 +54,9 @@ export const sortedBatches = (utterances: readonly Timed[], maxSeconds: number):
   return cut(order, utterances, Math.max(maxSeconds, utterances[order[0]!]?.duration ?? 0))
 }
 
+/** Whether utterances of a batch differ in length, so that it takes padding. */
+export const unequal = (batch: readonly Timed[]): boolean => batch.some(({ duration }) => duration !== batch[0]!.duration)
+
 /** The batches of epoch after epoch, from batch `start` on; batch k depends on (seed, k) alone. */
 export function* batchStream(utterances: readonly Timed[], options: BatchOptions, start = 0): Generator<number[]> {
   let before = 0

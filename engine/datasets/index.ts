@@ -1,5 +1,5 @@
 /** Corpora: manifests, transcripts as CTC labels, utterances' labels, length-bucketed batches in a reproducible order, and loading ahead of compute. */
-export { batchStream, epochBatches, sortedBatches, type BatchOptions } from './batching.ts'
+export { batchStream, epochBatches, sortedBatches, unequal, type BatchOptions } from './batching.ts'
 export { BatchLoader } from './batchLoader.ts'
 export { labelNumbers, labelSetsIn } from './labels.ts'
 export { loadBatch, loadUtterance, type AudioBatch, type LoadOptions } from './loader.ts'

@@ -3,7 +3,7 @@ import type { MixerInput } from '../contract/index.ts'
 import { normaliseAudio } from '../audio/index.ts'
 import { studentFrom, TrialUpdates } from '../distill/index.ts'
 import { graph, input, matmul, matrixWork, sum, variable } from '../ir/index.ts'
-import { createModel, Inference, inferenceGraph, openModel, parseWav2Vec2Config, saveModel, type SpeechModel, type Wav2Vec2Config } from '../models/index.ts'
+import { createModel, Inference, inferenceGraph, openModel, openToRun, parseWav2Vec2Config, saveModel, type SpeechModel, type StoredModel, type Wav2Vec2Config } from '../models/index.ts'
 import { fillNormal } from '../random.ts'
 import { float32, type Device } from '../runtime/index.ts'
 
@@ -89,16 +89,16 @@ const noise = (samples: number): Float32Array => {
 
 /** Opens the task's model, as the commands do, and makes ready what its runs share. */
 export const openTask = async (device: Device, task: BenchTask): Promise<ReadyTask> => {
-  const model = await openModel(task.model)
   const samples = Math.round(task.seconds * samplingRate)
-  return task.kind === 'inference' ? inferenceTask(device, model, samples) : trainingTask(device, model, task.mixer, { batch: task.batch, samples })
+  if (task.kind === 'inference') return inferenceTask(device, await openToRun(task.model), samples)
+  return trainingTask(device, await openModel(task.model), task.mixer, { batch: task.batch, samples })
 }
 
-const inferenceTask = (device: Device, model: SpeechModel, samples: number): ReadyTask => {
+const inferenceTask = (device: Device, model: SpeechModel | StoredModel, samples: number): ReadyTask => {
   const inference = new Inference(device, model)
   const audio = noise(samples)
   return {
-    parameters: model.parameters.length,
+    parameters: model.layout.size,
     work: matrixWork(inferenceGraph(model.config, { from: 'audio', padded: false }).nodes, { batch: 1, samples }),
     run: () => inference.run({ data: normaliseAudio(audio), shape: [1, samples], lengths: Int32Array.of(samples) }),
   }

@@ -1,10 +1,10 @@
 import type { Figures, TextSettings } from '../contract/index.ts'
-import { BatchLoader, checkRecordings, manifestHashes, readCorpus, sortedBatches } from '../datasets/index.ts'
+import { BatchLoader, checkRecordings, manifestHashes, readCorpus, sortedBatches, unequal } from '../datasets/index.ts'
 import { taskOf, type Transcribed } from '../distill/index.ts'
 import { InterruptedError } from '../errors.ts'
 import type { ErrorTally } from '../evaluate/index.ts'
 import { Inference } from '../models/index.ts'
-import { onDevice, openReadyModel, type ComputeSettings, type JobContext } from './context.ts'
+import { onDevice, openReadyToRun, type ComputeSettings, type JobContext } from './context.ts'
 import { trainingData } from './lineage.ts'
 
 export interface EvaluateSettings extends ComputeSettings {
@@ -32,7 +32,7 @@ export interface Evaluation extends Figures {
 
 /** Figures of a model over a corpus: WER and CER by greedy decoding, or accuracy; refuses a corpus with an unreadable recording before it starts. */
 export const evaluate = async (settings: EvaluateSettings, { signal, onEvent }: JobContext): Promise<Evaluation> => {
-  const { model, vocabulary, audio } = await openReadyModel(settings.model, onEvent)
+  const { model, vocabulary, audio } = await openReadyToRun(settings.model, onEvent)
   const utterances = await readCorpus(settings.data)
   const task = taskOf(model.config, { model: settings.model, vocabulary, text: settings.text, fields: settings.labels })
   task.check(utterances)
@@ -43,12 +43,13 @@ export const evaluate = async (settings: EvaluateSettings, { signal, onEvent }: 
   }
   return onDevice(settings, async (device) => {
     const inference = new Inference(device, model)
+    const batches = sortedBatches(utterances, settings.batchSeconds).map((indices) => indices.map((index) => utterances[index]!))
+    await inference.prepare(batches.some(unequal))
     const loader = new BatchLoader(audio)
     const tally = task.tally()
     let done = 0
     const started = performance.now()
     try {
-      const batches = sortedBatches(utterances, settings.batchSeconds).map((indices) => indices.map((index) => utterances[index]!))
       for await (const { utterances: batch, audio: data, lengths } of loader.load(batches)) {
         if (signal.aborted) throw new InterruptedError(`stopped after ${done} of ${utterances.length} utterances`)
         tally.add(await inference.run({ data, shape: [batch.length, data.length / batch.length], lengths }), batch)

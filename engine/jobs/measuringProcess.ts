@@ -6,16 +6,17 @@ import { Inference } from '../models/index.ts'
 import { parentProcess } from '../processes/index.ts'
 import { fillNormal } from '../random.ts'
 import type { Measured, Measurement } from './benchmark.ts'
-import { onDevice, openReadyModel } from './context.ts'
+import { onDevice, openReadyToRun } from './context.ts'
 import { peakBytes } from './peakMemory.ts'
 
 /** Measures one model at one length of audio, for `benchmark`: a process of its own, whose peak of memory is this transcription's. */
 const measure = async ({ model: path, duration, repeats, recording, ...compute }: Measurement): Promise<Measured> => {
-  const { model, vocabulary, audio } = await openReadyModel(path)
+  const { model, vocabulary, audio } = await openReadyToRun(path)
   return onDevice(compute, async (device) => {
     const heard = recording === undefined ? noise(audio.samplingRate) : await readRecording(recording, audio.samplingRate)
     const samples = repeated(heard, Math.round(duration * audio.samplingRate))
     const inference = new Inference(device, model)
+    await inference.prepare()
     const latencies: number[] = []
     const idleBytes = process.memoryUsage.rss()
     for (let i = 0; i <= repeats; i++) {

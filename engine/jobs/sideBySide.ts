@@ -1,9 +1,9 @@
 import type { ComparedModel, ComparedUtterance, HeardWord, SideBySide, TextSettings } from '../contract/index.ts'
-import { BatchLoader, checkRecordings, readCorpus, requireTexts, sortedBatches, type Utterance, type Vocabulary } from '../datasets/index.ts'
+import { BatchLoader, checkRecordings, readCorpus, requireTexts, sortedBatches, unequal, type Utterance, type Vocabulary } from '../datasets/index.ts'
 import { InterruptedError, UsageError } from '../errors.ts'
 import { align, columnsOf, columnsOfPair, greedyDecodeWithFrames, pairedBootstrap, TranscriptTally, wordsOf } from '../evaluate/index.ts'
-import { describeHead, headOf, Inference, samplesPerFrame, type InferenceResult } from '../models/index.ts'
-import { onDevice, openReadyModel, type ComputeSettings, type JobContext, type ReadyModel } from './context.ts'
+import { describeHead, headOf, Inference, samplesPerFrame, type InferenceResult, type Wav2Vec2Config } from '../models/index.ts'
+import { onDevice, openReadyToRun, type ComputeSettings, type JobContext, type ReadyModel } from './context.ts'
 
 export interface SideBySideSettings extends ComputeSettings {
   readonly models: readonly [string, string]
@@ -68,20 +68,22 @@ const listen = async (
   settings: Omit<SideBySideSettings, 'models' | 'data'>,
   { signal, onEvent }: JobContext,
 ): Promise<{ model: ComparedModel; heard: Heard[] }> => {
-  const ready = await openReadyModel(path)
+  const ready = await openReadyToRun(path)
   const { vocabulary } = ready
   if (vocabulary === undefined) throw new UsageError(`${path}: expected a model that recognises speech, found ${describeHead(headOf(ready.model.config))}`)
   return onDevice(settings, async (device) => {
     const inference = new Inference(device, ready.model)
+    const order = sortedBatches(utterances, settings.batchSeconds)
+    const batches = order.map((indices) => indices.map((index) => utterances[index]!))
+    await inference.prepare(batches.some(unequal))
     const loader = new BatchLoader(ready.audio)
     const tally = new TranscriptTally()
     const heard: Heard[] = []
     let done = 0
     const started = performance.now()
     try {
-      const order = sortedBatches(utterances, settings.batchSeconds)
       let next = 0
-      for await (const { utterances: batch, audio: data, lengths } of loader.load(order.map((indices) => indices.map((index) => utterances[index]!)))) {
+      for await (const { utterances: batch, audio: data, lengths } of loader.load(batches)) {
         if (signal.aborted) throw new InterruptedError(`stopped after ${done} of ${utterances.length} utterances`)
         const result = await inference.run({ data, shape: [batch.length, data.length / batch.length], lengths })
         const indices = order[next++]!
@@ -106,7 +108,7 @@ const listen = async (
 }
 
 /** Greedy words of a row; frame t covers the samples from t · stride to (t + 1) · stride. */
-const timedWords = ({ logits, frames, lengths }: InferenceResult, row: number, { model, audio }: ReadyModel, vocabulary: Vocabulary): HeardWord[] => {
+const timedWords = ({ logits, frames, lengths }: InferenceResult, row: number, { model, audio }: Pick<ReadyModel<{ config: Wav2Vec2Config }>, 'model' | 'audio'>, vocabulary: Vocabulary): HeardWord[] => {
   const { size, blank } = vocabulary
   const { labels, first, last } = greedyDecodeWithFrames(logits.subarray(row * frames * size, (row * frames + lengths[row]!) * size), lengths[row]!, size, blank)
   const seconds = samplesPerFrame(model.config) / audio.samplingRate

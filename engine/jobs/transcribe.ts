@@ -2,7 +2,7 @@ import { normaliseAudio, readRecording } from '../audio/index.ts'
 import { transcripts } from '../distill/index.ts'
 import { CaldError, InterruptedError, UsageError } from '../errors.ts'
 import { describeHead, headOf, Inference } from '../models/index.ts'
-import { onDevice, openReadyModel, type ComputeSettings, type JobContext } from './context.ts'
+import { onDevice, openReadyToRun, type ComputeSettings, type JobContext } from './context.ts'
 
 export interface TranscribeSettings extends ComputeSettings {
   readonly model: string
@@ -14,10 +14,11 @@ export type Transcript = { readonly recording: string; readonly text: string; re
 
 /** Transcribes recordings one by one; an unreadable one is reported in its place and the others go on. */
 export const transcribe = async (settings: TranscribeSettings, { signal, onEvent }: JobContext): Promise<Transcript[]> => {
-  const { model, vocabulary, audio } = await openReadyModel(settings.model, onEvent)
+  const { model, vocabulary, audio } = await openReadyToRun(settings.model, onEvent)
   if (vocabulary === undefined) throw new UsageError(`${settings.model}: expected a model that transcribes, with a CTC head, found ${describeHead(headOf(model.config))}`)
   return onDevice(settings, async (device) => {
     const inference = new Inference(device, model)
+    await inference.prepare()
     const results: Transcript[] = []
     for (const recording of settings.recordings) {
       if (signal.aborted) throw new InterruptedError(`stopped after ${results.length} of ${settings.recordings.length} recordings`)

@@ -1,10 +1,11 @@
 import { AudioError } from '../errors.ts'
 import { convLength, graph, input, mulDims, variable, type Dim, type Graph, type Value } from '../ir/index.ts'
 import { noDropout, Parameters, type Padding } from '../nn/index.ts'
-import { float32, type CompileOptions, type Device, type DeviceTensor, type Program } from '../runtime/index.ts'
+import { float32, type CompileOptions, type Device, type DeviceTensor, type FilePart, type Program } from '../runtime/index.ts'
 import { paddingTensors, validFramesTensor, type BatchFrames, type SpeechBatch } from './batch.ts'
 import { viewOf, type ParameterPlace } from './layout.ts'
-import { stageScope, type SpeechModel } from './speechModel.ts'
+import { stageScope, type SpeechModel, type StoredModel } from './speechModel.ts'
+import type { StoredParameters } from './stored.ts'
 import { frameCount, type Wav2Vec2Config } from './wav2vec2/config.ts'
 import { head } from './wav2vec2/heads.ts'
 import { encoderLayer, frontend, projection } from './wav2vec2/stages.ts'
@@ -71,24 +72,30 @@ export const framesOf = (config: Wav2Vec2Config, { shape, lengths }: Pick<Speech
 }
 
 /**
- * A model ready to run on a device. One that shares this process's memory reads parameters at each run, so that a model in training is seen as it
- * then is; in a device's own memory they stay until `parametersChanged`.
+ * A model ready to run on a device. One that shares this process's memory reads the parameters of a SpeechModel at each run, so that a model in training is seen as it
+ * then is; in a device's own memory they stay until `parametersChanged`. Those of a StoredModel stay with the program, which lays them out for its products.
  */
 export class Inference {
-  readonly #model: SpeechModel
+  readonly #model: SpeechModel | StoredModel
   readonly #device: Device
   readonly #options: Omit<InferenceOptions, 'padded'>
   readonly #keepsMemory: boolean
+  /** By whether they take masks. */
   readonly #programs = new Map<boolean, Promise<Program>>()
   /** By the names of parameters. */
   readonly #resident = new Map<string, DeviceTensor>()
 
   /** `keepsMemory`: as programs are compiled, and its threads wait awake; false beside the programs of a training. */
-  constructor(device: Device, model: SpeechModel, options: Omit<InferenceOptions, 'padded'> = { from: 'audio' }, { keepsMemory = true }: Pick<CompileOptions, 'keepsMemory'> = {}) {
+  constructor(device: Device, model: SpeechModel | StoredModel, options: Omit<InferenceOptions, 'padded'> = { from: 'audio' }, { keepsMemory = true }: Pick<CompileOptions, 'keepsMemory'> = {}) {
     this.#device = device
     this.#keepsMemory = keepsMemory
     this.#model = model
     this.#options = options
+  }
+
+  /** Makes ready what the first run would wait for. `padded`: for batches of unequal lengths. CheckpointError when stored weights were changed since they were opened. */
+  async prepare(padded = false): Promise<void> {
+    await this.#program(padded)
   }
 
   async run(batch: SpeechBatch): Promise<InferenceResult> {
@@ -96,15 +103,16 @@ export class Inference {
     const { from } = this.#options
     const sizes: BatchFrames = from === 'audio' ? framesOf(config, batch) : { batch: batch.shape[0]!, frames: batch.shape[1]!, lengths: batch.lengths }
     // Padding too short to make a frame still reaches the statistics of a group norm.
-    const padded = sizes.lengths.some((length) => length !== sizes.frames) || (from === 'audio' && batch.lengths.some((length) => length !== batch.shape[1]))
+    const unequal = sizes.lengths.some((length) => length !== sizes.frames) || (from === 'audio' && batch.lengths.some((length) => length !== batch.shape[1]))
+    // A second program would keep the weights a second time: one that takes masks computes the rest as well.
+    const padded = unequal || (this.#stays !== undefined && this.#programs.has(true))
     const program = await this.#program(padded)
     const wanted = new Set(program.graph.inputs.map(({ params }) => params.name))
     const inputs: Record<string, DeviceTensor> = { [from]: await this.#device.upload(float32(batch.data, batch.shape)) }
     if (padded) for (const [name, tensor] of Object.entries(paddingTensors(sizes))) if (wanted.has(name)) inputs[name] = await this.#device.upload(tensor)
     if (wanted.has('validFrames')) inputs.validFrames = await this.#device.upload(validFramesTensor(config, batch))
 
-    const weights: Record<string, DeviceTensor> = {}
-    for (const place of layout.places) if (wanted.has(place.name)) weights[place.name] = await this.#parameter(place)
+    const weights = this.#stays !== undefined ? {} : await this.#weights(layout.places.filter(({ name }) => wanted.has(name)))
     const outputs = await program.run({ ...weights, ...inputs })
     const read = async (name: string): Promise<Float32Array> => (await this.#device.read(outputs[name]!)).data as Float32Array
     const logits = await read('logits')
@@ -124,19 +132,48 @@ export class Inference {
     for (const program of this.#programs.values()) await (await program).dispose()
   }
 
-  async #parameter(place: ParameterPlace): Promise<DeviceTensor> {
-    const known = this.#resident.get(place.name)
-    if (known !== undefined) return known
-    const tensor = await this.#device.upload(float32(viewOf(this.#model.parameters, place), place.shape))
-    if (!this.#device.sharesMemory) this.#resident.set(place.name, tensor)
-    return tensor
+  /** Weights that programs keep, instead of being given them. */
+  get #stays(): StoredParameters | undefined {
+    return 'stored' in this.#model && this.#device.sharesMemory ? this.#model.stored : undefined
   }
 
-  #program(padded: boolean): Promise<Program> {
+  /** Parameters as the runs of a program take them, by their names. */
+  async #weights(places: readonly ParameterPlace[]): Promise<Record<string, DeviceTensor>> {
+    const tensors: Record<string, DeviceTensor> = Object.fromEntries(this.#resident)
+    for await (const [{ name, shape }, values] of valuesOf(this.#model, places.filter(({ name }) => !this.#resident.has(name)))) {
+      tensors[name] = await this.#device.upload(float32(values, shape))
+      if (!this.#device.sharesMemory) this.#resident.set(name, tensors[name])
+    }
+    return tensors
+  }
+
+  async #program(padded: boolean): Promise<Program> {
     const known = this.#programs.get(padded)
     if (known !== undefined) return known
-    const compiled = this.#device.compile(inferenceGraph(this.#model.config, { ...this.#options, padded }), { keepsMemory: this.#keepsMemory, waitsAwake: this.#keepsMemory })
+    if (this.#stays !== undefined) {
+      for (const program of this.#programs.values()) await (await program).dispose()
+      this.#programs.clear()
+    }
+    const compiled = this.#compile(inferenceGraph(this.#model.config, { ...this.#options, padded }))
     this.#programs.set(padded, compiled)
     return compiled
   }
+
+  async #compile(built: Graph): Promise<Program> {
+    const options = { keepsMemory: this.#keepsMemory, waitsAwake: this.#keepsMemory }
+    const [stored, { layout }] = [this.#stays, this.#model]
+    if (stored === undefined) return this.#device.compile(built, options)
+    const taken = new Set(built.inputs.map(({ params }) => params.name))
+    const constants = new Map<string, Float32Array | FilePart>([...stored.parts].filter(([name]) => taken.has(name)))
+    for await (const [{ name }, values] of stored.read(layout.places.filter(({ name }) => taken.has(name) && !constants.has(name)))) constants.set(name, values)
+    const program = await this.#device.compile(built, { ...options, constants })
+    await stored.requireUnchanged()
+    return program
+  }
+}
+
+/** Values of parameters, one after the other. */
+const valuesOf = async function* (model: SpeechModel | StoredModel, places: readonly ParameterPlace[]): AsyncGenerator<readonly [ParameterPlace, Float32Array]> {
+  if ('stored' in model) yield* model.stored.read(places)
+  else for (const place of places) yield [place, viewOf(model.parameters, place)]
 }

@@ -1,10 +1,11 @@
-import { openModelFolder, saveModelFolder, type ModelFolder, type TensorSource } from '../checkpoint/index.ts'
+import { openModelFolder, requireFloat, saveModelFolder, type ModelFolder, type TensorSource } from '../checkpoint/index.ts'
 import { CheckpointError } from '../errors.ts'
 import type { Precision } from '../onnx/index.ts'
 import { folderCard } from './card.ts'
 import { initialise } from './initialise.ts'
 import { viewOf, type ParameterLayout, type ParameterPlace } from './layout.ts'
-import { layoutOf, type SpeechModel } from './speechModel.ts'
+import { layoutOf, type SpeechModel, type StoredModel } from './speechModel.ts'
+import { StoredParameters, type StoredPlace } from './stored.ts'
 import { authorsConfig, authorsTokenizer } from './wav2vec2/authors.ts'
 import { parseEncoderConfig, requireHead, type Wav2Vec2Config } from './wav2vec2/config.ts'
 import { configWithHead, describeHead, headOf, labelSetsOf, unknownHead } from './wav2vec2/head.ts'
@@ -17,8 +18,8 @@ export interface ModelFiles {
   readonly tokenizer: unknown
 }
 
-/** A model folder that was opened: the model, and the folder's other files as they were. */
-export interface OpenedModel extends SpeechModel {
+/** What opening a model folder tells, and the folder's other files as they were. */
+interface Opened {
   readonly folder: ModelFiles & Pick<ModelFolder, 'path'>
   /** Modules of the checkpoint that the model has no place for. */
   readonly leftOut: readonly string[]
@@ -26,11 +27,37 @@ export interface OpenedModel extends SpeechModel {
   readonly notes: readonly string[]
 }
 
+/** A model folder that was opened, with its parameters. */
+export interface OpenedModel extends SpeechModel, Opened {}
+/** One whose parameters were left where they are. */
+export interface OpenedStoredModel extends StoredModel, Opened {}
+
 /**
  * Opens a checkpoint of the Wav2Vec2 family: HF's, with one of the heads of wav2vec2/head.ts or without, the authors', and converted students, in
  * any of the formats of `openModelFolder`. A head that it lacks, or that is not known here, is none. Tensors go one by one into the flat vector.
  */
-export const openModel = async (path: string): Promise<OpenedModel> => {
+export const openModel = (path: string): Promise<OpenedModel> =>
+  describing(path, async (opened, plan, tensors) => ({ ...opened, parameters: await readAll(opened.layout, plan, tensors) }))
+
+/**
+ * The same, to be run alone (`Inference`): what its products take stays in its files, from where the runtime lays it out, so that weights stand in memory
+ * once. Weights that do not stand there as float32 are read.
+ */
+export const openToRun = (path: string): Promise<OpenedModel | OpenedStoredModel> =>
+  describing(path, async (opened, plan, tensors) => {
+    const stored = await StoredParameters.of(plan.found, tensors)
+    return stored === undefined ? { ...opened, parameters: await readAll(opened.layout, plan, tensors) } : { ...opened, stored }
+  })
+
+const readAll = async (layout: ParameterLayout, { found, fresh }: Plan, tensors: TensorSource): Promise<Float32Array> => {
+  const parameters = new Float32Array(layout.size)
+  for (const { place, stored } of found) await tensors.readInto(stored, viewOf(parameters, place))
+  initialise(parameters, layout, fresh, 0)
+  return parameters
+}
+
+/** Opens a checkpoint, checks it against the model that it describes, and closes it when `take` has what it wants of its tensors. */
+const describing = async <T>(path: string, take: (opened: Opened & Omit<SpeechModel, 'parameters'>, plan: Plan, tensors: TensorSource) => Promise<T>): Promise<T> => {
   const folder = await openModelFolder(path)
   const { tensors, preprocessor, vocabulary } = folder
   try {
@@ -38,16 +65,13 @@ export const openModel = async (path: string): Promise<OpenedModel> => {
     const [config, unknown] = configOf(folder, names)
     const layout = layoutOf(config)
     const plan = match(layout, names, tensors)
-    const parameters = new Float32Array(layout.size)
-    for (const { place, stored } of plan.found) await tensors.readInto(stored, viewOf(parameters, place))
-    initialise(parameters, layout, plan.fresh, 0)
     const notes = [
       ...(unknown === undefined ? [] : [`${path}: opened as an encoder alone: ${unknown}`]),
       ...plan.fresh.map(({ name }) => `${path}: the checkpoint has no ${name}; it begins at random values`),
       ...(plan.leftOut.length === 0 ? [] : [`${path}: left out what a model with ${describeHead(headOf(config))} has no place for: ${plan.leftOut.join(', ')}`]),
     ]
     const tokenizer = folder.tokenizer ?? (folder.config === undefined ? authorsTokenizer : undefined)
-    return { config, layout, parameters, folder: { path: folder.path, preprocessor, vocabulary, tokenizer }, leftOut: plan.leftOut, notes }
+    return await take({ config, layout, folder: { path: folder.path, preprocessor, vocabulary, tokenizer }, leftOut: plan.leftOut, notes }, plan, tensors)
   } finally {
     await tensors.close()
   }
@@ -84,23 +108,24 @@ const rawConfigOf = ({ path, config, hparams, tensors }: ModelFolder, names: Rea
 const optionalTensors = new Set(['wav2vec2.masked_spec_embed'])
 
 interface Plan {
-  readonly found: readonly { readonly place: ParameterPlace; readonly stored: string }[]
+  readonly found: readonly StoredPlace[]
   /** Parameters that the checkpoint lacks and may lack. */
   readonly fresh: readonly ParameterPlace[]
   /** Modules of other architectures. */
   readonly leftOut: readonly string[]
 }
 
-/** Which tensor goes where. CheckpointError names one that is missing, misshapen, or not part of the model, before any memory is taken. */
+/** Which tensor goes where. CheckpointError names one that is missing, misshapen, of integers, or not part of the model, before any memory is taken. */
 const match = (layout: ParameterLayout, names: ReadonlyMap<string, string>, tensors: TensorSource): Plan => {
   const strangers = new Set(names.keys())
-  const found: { place: ParameterPlace; stored: string }[] = []
+  const found: StoredPlace[] = []
   const fresh: ParameterPlace[] = []
   for (const place of layout.places) {
     const stored = names.get(place.name)
     strangers.delete(place.name)
     if (stored !== undefined) {
       requireShape(place, tensors.shape(stored), tensors.path)
+      requireFloat(tensors, stored)
       found.push({ place, stored })
     } else if (optionalTensors.has(place.name)) fresh.push(place)
     else throw new CheckpointError(`${tensors.path}: expected tensor ${place.name} of shape [${place.shape.join(', ')}], found none`)

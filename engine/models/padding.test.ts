@@ -2,31 +2,16 @@ import fc from 'fast-check'
 import { afterAll, describe, expect, it } from 'vitest'
 import { openDevice } from '../runtime/index.ts'
 import { createModel, Inference, parseWav2Vec2Config, studentModelType, type SpeechModel } from './index.ts'
+import { tinyGroupNorm, tinyLayerNorm, tinyMixer } from './testing/tiny.ts'
 
 const device = openDevice('cpu', { threads: 2 })
 afterAll(() => device.dispose())
 
-const encoder = {
-  feat_extract_norm: 'layer',
-  do_stable_layer_norm: true,
-  hidden_size: 16,
-  num_hidden_layers: 2,
-  num_attention_heads: 2,
-  intermediate_size: 24,
-  conv_dim: [8, 8],
-  conv_kernel: [10, 4],
-  conv_stride: [5, 4],
-  num_conv_pos_embeddings: 6,
-  num_conv_pos_embedding_groups: 2,
-  vocab_size: 7,
-  initializer_range: 0.3,
-}
-const group = { ...encoder, feat_extract_norm: 'group', do_stable_layer_norm: false }
 const models: Readonly<Record<string, SpeechModel>> = {
-  'group-norm frontend, post-norm attention': createModel(parseWav2Vec2Config({ ...group, model_type: 'wav2vec2' }, 'config'), 4),
-  'layer-norm frontend, attention': createModel(parseWav2Vec2Config({ ...encoder, model_type: 'wav2vec2' }, 'config'), 1),
+  'group-norm frontend, post-norm attention': createModel(parseWav2Vec2Config({ ...tinyGroupNorm, model_type: 'wav2vec2' }, 'config'), 4),
+  'layer-norm frontend, attention': createModel(parseWav2Vec2Config({ ...tinyLayerNorm, model_type: 'wav2vec2' }, 'config'), 1),
   'layer-norm frontend, bidirectional Mamba2': createModel(
-    parseWav2Vec2Config({ ...encoder, model_type: studentModelType, mixer: { kind: 'biMamba2', expand: 1, dState: 4, dConv: 4, headdim: 8, ngroups: 1 } }, 'config'),
+    parseWav2Vec2Config({ ...tinyLayerNorm, model_type: studentModelType, mixer: tinyMixer }, 'config'),
     2,
   ),
 }

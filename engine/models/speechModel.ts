@@ -2,6 +2,7 @@ import { input, variable, type Value } from '../ir/index.ts'
 import { noDropout, Parameters } from '../nn/index.ts'
 import { initialise } from './initialise.ts'
 import { layOut, viewOf, type ParameterLayout } from './layout.ts'
+import type { StoredParameters } from './stored.ts'
 import type { Wav2Vec2Config } from './wav2vec2/config.ts'
 import { configWithHead, headOf, sameHead, type Head } from './wav2vec2/head.ts'
 import { head } from './wav2vec2/heads.ts'
@@ -12,6 +13,11 @@ export interface SpeechModel {
   readonly config: Wav2Vec2Config
   readonly layout: ParameterLayout
   readonly parameters: Float32Array
+}
+
+/** A speech model whose parameters are in files. */
+export interface StoredModel extends Omit<SpeechModel, 'parameters'> {
+  readonly stored: StoredParameters
 }
 
 const context = { dropout: noDropout, padding: undefined }

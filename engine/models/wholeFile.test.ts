@@ -8,26 +8,14 @@ import { dense, evaluateReference, graph, input, variable } from '../ir/index.ts
 import { encodeModel, type Precision } from '../onnx/index.ts'
 import { openDevice, openOnnxFile, type OnnxFile } from '../runtime/index.ts'
 import { createModel, frameCount, Inference, normaliseWaveform, parseWav2Vec2Config, requireFloat16, studentModelType, wholeFile, type SpeechModel } from './index.ts'
+import { tinyGroupNorm, tinyLayerNorm, tinyMixer } from './testing/tiny.ts'
 
 const device = openDevice('cpu', { threads: 2 })
 afterAll(() => device.dispose())
 
-const shape = {
-  hidden_size: 16,
-  num_hidden_layers: 2,
-  num_attention_heads: 2,
-  intermediate_size: 24,
-  conv_dim: [8, 8],
-  conv_kernel: [10, 4],
-  conv_stride: [5, 4],
-  num_conv_pos_embeddings: 6,
-  num_conv_pos_embedding_groups: 2,
-  vocab_size: 7,
-  initializer_range: 0.3,
-}
-const layer = { ...shape, feat_extract_norm: 'layer', do_stable_layer_norm: true, conv_bias: true }
-const group = { ...shape, feat_extract_norm: 'group', do_stable_layer_norm: false }
-const student = { model_type: studentModelType, mixer: { kind: 'biMamba2', expand: 1, dState: 4, dConv: 4, headdim: 8, ngroups: 1 } }
+const layer = { ...tinyLayerNorm, conv_bias: true }
+const group = tinyGroupNorm
+const student = { model_type: studentModelType, mixer: tinyMixer }
 const models: Readonly<Record<string, SpeechModel>> = {
   'teacher, layer norms': createModel(parseWav2Vec2Config({ ...layer, model_type: 'wav2vec2' }, 'config'), 1),
   'teacher, group norm': createModel(parseWav2Vec2Config({ ...group, model_type: 'wav2vec2' }, 'config'), 2),

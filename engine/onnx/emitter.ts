@@ -1,6 +1,6 @@
 import { largestFloat16, toFloat16 } from '../float16.ts'
 import { foldDim, formatShape, sameDim, subDims, variableName, type Dim, type Shape } from '../ir/index.ts'
-import { elementTypes, type Attributes, type OnnxNode, type OnnxTensor, type OnnxType } from './model.ts'
+import { elementTypes, type Attributes, type FilePart, type OnnxNode, type OnnxTensor, type OnnxType } from './model.ts'
 
 /** Slice's ends and starts that mean "to the end" and, walking backwards, "past the first". */
 const farEnd = 0x7fffffffffffffffn
@@ -13,6 +13,16 @@ const encoders: { readonly [T in OnnxType]: (values: readonly (number | bigint)[
   int32: (values) => Int32Array.from(values, Number),
   int64: (values) => BigInt64Array.from(values, BigInt),
   bool: (values) => Uint8Array.from(values, Number),
+}
+
+/** Files hold float32 alone. */
+const bytesOf = (type: 'float32' | 'float16', values: Float32Array | FilePart): Uint8Array | FilePart => {
+  if (!(values instanceof Float32Array)) {
+    if (type === 'float32') return values
+    throw new TypeError(`${values.path}: a part of a file can be no float16 tensor`)
+  }
+  const view = type === 'float32' ? values : toFloat16(values)
+  return new Uint8Array(view.buffer, view.byteOffset, view.byteLength)
 }
 
 /** An input of the model, whose axes bind the lengths. */
@@ -62,9 +72,8 @@ export class Emitter {
   }
 
   /** A tensor that the model keeps, under its own name. */
-  tensor(name: string, type: 'float32' | 'float16', shape: readonly number[], values: Float32Array): string {
-    const view = type === 'float32' ? values : toFloat16(values)
-    this.constants.push({ name, type, shape, data: new Uint8Array(view.buffer, view.byteOffset, view.byteLength) })
+  tensor(name: string, type: 'float32' | 'float16', shape: readonly number[], values: Float32Array | FilePart): string {
+    this.constants.push({ name, type, shape, data: bytesOf(type, values) })
     return name
   }
 

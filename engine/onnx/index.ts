@@ -5,6 +5,6 @@
 export { cpuRules } from './cpu.ts'
 export type { Emitter, LengthInput } from './emitter.ts'
 export { lower, type LoweringOptions } from './lower.ts'
-export { encodeModel, encodePieces, opset, type OnnxModel } from './model.ts'
+export { encodeModel, encodePieces, opset, type FilePart, type OnnxModel } from './model.ts'
 export type { Precision } from './precision.ts'
 export { webgpuRules } from './webgpu.ts'

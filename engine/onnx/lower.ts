@@ -2,8 +2,9 @@ import { addDims, convLength, evaluateShape, mulDims, subDims, variableName, typ
 import { plainAttention, tiledAttention } from './attention.ts'
 import { convAttributes, convolvedWeightGradient, unfoldedWeightGradient } from './convolution.ts'
 import { Emitter, type LengthInput } from './emitter.ts'
-import type { OnnxModel, OnnxValueInfo } from './model.ts'
+import type { FilePart, OnnxModel, OnnxValueInfo } from './model.ts'
 import { precisionOf, type Precision } from './precision.ts'
+import { plainProduct } from './product.ts'
 
 /** Emits ONNX nodes for one operation, of the given float type, and returns the name of its result. */
 export type LoweringRule<O extends Op> = (emitter: Emitter, value: Value<O>, inputs: readonly string[], precision: Precision) => string
@@ -44,14 +45,7 @@ const loweringRules: LoweringRules = {
   mul: direct('Mul'),
   div: direct('Div'),
   select: direct('Where'),
-  matmul: (emitter, value, inputs) => {
-    const [a, b] = inputs as [string, string]
-    const { transposeA, transposeB } = value.params
-    const ranks = [shapeOf(value, 0).length, shapeOf(value, 1).length] as const
-    if (ranks[0] === 2 && ranks[1] === 2) return emitter.emit('Gemm', [a, b], { transA: { int: Number(transposeA) }, transB: { int: Number(transposeB) } })
-    const swap = (x: string, rank: number): string => emitter.transpose(x, [...Array(rank - 2).keys(), rank - 1, rank - 2])
-    return emitter.emit('MatMul', [transposeA ? swap(a, ranks[0]) : a, transposeB ? swap(b, ranks[1]) : b])
-  },
+  matmul: plainProduct,
   softmax: (emitter, _, inputs) => emitter.emit('Softmax', inputs, { axis: { int: -1 } }),
   layerNorm: (emitter, { params }, inputs) => emitter.emit('LayerNormalization', inputs, { axis: { int: -1 }, epsilon: { float: params.epsilon } }),
   instanceNorm: (emitter, { params }, inputs) => emitter.emit('InstanceNormalization', inputs, { epsilon: { float: params.epsilon } }),
@@ -119,8 +113,8 @@ export interface LoweringOptions {
   /** Whether lengths come as inputs, `lengthInputs`, instead of being computed by nodes, which a GPU would leave to the CPU. */
   readonly lengthsAsInputs?: boolean
   readonly metadata?: Readonly<Record<string, string>>
-  /** Inputs of the graph whose values the model keeps. */
-  readonly parameters?: ReadonlyMap<string, Float32Array>
+  /** Inputs of the graph whose values the model keeps, or names a file for. */
+  readonly parameters?: ReadonlyMap<string, Float32Array | FilePart>
   /** Inputs of the graph that nodes compute, from other inputs. */
   readonly computed?: Readonly<Record<string, (emitter: Emitter) => string>>
   /** Inputs that the graph does not have, for `computed`; after the graph's. */
@@ -184,7 +178,7 @@ class Lowering {
     return value.op === 'input' && (this.#options.weights?.has((value as Value<'input'>).params.name) ?? false)
   }
 
-  #parameterOf(value: Value): Float32Array | undefined {
+  #parameterOf(value: Value): Float32Array | FilePart | undefined {
     return value.op === 'input' ? this.#options.parameters?.get((value as Value<'input'>).params.name) : undefined
   }
 

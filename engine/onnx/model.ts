@@ -1,3 +1,4 @@
+import { basename } from 'node:path'
 import { ProtobufWriter } from './protobuf.ts'
 
 /** The part of ONNX's ModelProto (onnx.proto3) that lowered graphs use. Field numbers are those of that file. */
@@ -21,12 +22,19 @@ export interface OnnxNode {
   readonly attributes: Attributes
 }
 
+/** Bytes of a file, as they stand there. */
+export interface FilePart {
+  readonly path: string
+  readonly offset: number
+  readonly bytes: number
+}
+
 export interface OnnxTensor {
   readonly name: string
   readonly type: OnnxType
   readonly shape: readonly number[]
-  /** Little-endian element bytes. */
-  readonly data: Uint8Array
+  /** Little-endian element bytes, here or in a file, which whoever opens the model looks for by its name in a folder that they say. */
+  readonly data: Uint8Array | FilePart
 }
 
 export interface OnnxValueInfo {
@@ -41,6 +49,9 @@ export interface OnnxValueInfo {
 /** TensorProto.DataType. */
 export const elementTypes = { float32: 1, int32: 6, int64: 7, bool: 9, float16: 10 } as const
 export type OnnxType = keyof typeof elementTypes
+
+/** TensorProto.DataLocation. */
+const externalData = 1
 
 const irVersion = 10
 /** Of the operators in ONNX's own domain. */
@@ -68,7 +79,14 @@ const writeNode = (writer: ProtobufWriter, node: OnnxNode): void => {
 
 const writeTensor = (writer: ProtobufWriter, tensor: OnnxTensor): void => {
   for (const length of tensor.shape) writer.int(1, length)
-  writer.int(2, elementTypes[tensor.type]).string(8, tensor.name).bytes(9, tensor.data)
+  writer.int(2, elementTypes[tensor.type]).string(8, tensor.name)
+  if (tensor.data instanceof Uint8Array) {
+    writer.bytes(9, tensor.data)
+    return
+  }
+  const { path, offset, bytes } = tensor.data
+  for (const [key, value] of Object.entries({ location: basename(path), offset, length: bytes })) writer.message(13, (entry) => entry.string(1, key).string(2, String(value)))
+  writer.int(14, externalData)
 }
 
 const writeTensorType = (writer: ProtobufWriter, { type, shape }: OnnxValueInfo): ProtobufWriter =>

@@ -1,4 +1,5 @@
 import type { DType, Graph } from '../ir/index.ts'
+import type { FilePart } from '../onnx/index.ts'
 
 export type DeviceName = 'cpu' | 'webgpu'
 export type TensorData = Float32Array | Int32Array | Uint8Array
@@ -44,6 +45,11 @@ export interface CompileOptions {
   readonly waitsAwake?: boolean
   /** For each output (all, or none) the input of its shape whose memory it takes, which nothing that comes after it in the graph may read. */
   readonly inPlace?: Readonly<Record<string, string>>
+  /**
+   * Inputs whose values stay for good, so that runs are not given them: the program lays them out once as its products read them. The runtime reads what stands in files by
+   * itself, all of one folder, while the program is made. Only where tensors are in this process's memory.
+   */
+  readonly constants?: ReadonlyMap<string, Float32Array | FilePart> | undefined
   /**
    * Whether to compute in float16 where that loses nothing that counts in training (onnx/precision.ts); inputs and outputs are float32 all the
    * same. `weights` are inputs that may be rounded wherever they are wanted.

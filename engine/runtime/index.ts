@@ -10,6 +10,7 @@ import { openWebGpu } from './webgpu.ts'
 export { bool, float32, int32 } from './device.ts'
 export { chooseDevice, choosePrecision, probeDevices, type DeviceState } from './probe.ts'
 export { openOnnxFile, type FileTensor, type OnnxFile } from './onnxFile.ts'
+export type { FilePart } from '../onnx/index.ts'
 export type { CompileOptions, Device, DeviceName, DeviceTensor, HostTensor, OutputMemory, Program, TensorData } from './device.ts'
 
 /** Opens a device, which a job has chosen with `chooseDevice`. */

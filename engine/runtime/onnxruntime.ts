@@ -1,7 +1,8 @@
+import { dirname } from 'node:path'
 import * as ort from 'onnxruntime-node'
 import { messageOf, OutOfMemoryError, RuntimeError } from '../errors.ts'
-import { bindShapes, evaluateShape, type DType, type Graph } from '../ir/index.ts'
-import { cpuRules, encodeModel, lower, type OnnxModel } from '../onnx/index.ts'
+import { bindShapes, evaluateShape, type DType, type Graph, type Value } from '../ir/index.ts'
+import { cpuRules, encodeModel, lower, type FilePart, type OnnxModel } from '../onnx/index.ts'
 import { forCpu } from './cpuRewrites.ts'
 import type { CompileOptions, Device, DeviceTensor, HostTensor, OutputMemory, Program, TensorData } from './device.ts'
 import { MemoryPool } from './memoryPool.ts'
@@ -58,9 +59,19 @@ class CpuProgram implements Program {
   readonly #pool: MemoryPool
   readonly #profiled: boolean
   readonly #inPlace: Readonly<Record<string, string>>
+  /** Names of the inputs that runs are given, and shapes of those that the session keeps. */
+  readonly #given: readonly string[]
+  readonly #kept: Readonly<Record<string, readonly number[]>>
   #disposed = false
 
-  constructor(graph: Graph, session: ort.InferenceSession, { enqueue, pool, profiled, inPlace }: { enqueue: Enqueue; pool: MemoryPool; profiled: boolean; inPlace: Readonly<Record<string, string>> }) {
+  constructor(
+    graph: Graph,
+    session: ort.InferenceSession,
+    { enqueue, pool, profiled, inPlace, constants }: { enqueue: Enqueue; pool: MemoryPool; profiled: boolean; inPlace: Readonly<Record<string, string>>; constants: Constants },
+  ) {
+    const isKept = ({ params }: Value<'input'>): boolean => constants.has(params.name)
+    this.#given = graph.inputs.filter((value) => !isKept(value)).map(({ params }) => params.name)
+    this.#kept = Object.fromEntries(graph.inputs.filter(isKept).map(({ params, type }) => [params.name, evaluateShape(type.shape, {})]))
     this.#profiled = profiled
     this.#inPlace = inPlace
     this.#pool = pool
@@ -72,8 +83,8 @@ class CpuProgram implements Program {
   run(inputs: Readonly<Record<string, DeviceTensor>>, memory: OutputMemory = {}): Promise<Record<string, DeviceTensor>> {
     return this.#enqueue(async () => {
       if (this.#disposed) throw new RuntimeError(`graph ${this.graph.name}: expected a live program, found one that was disposed of`)
-      const lengths = bindShapes(this.graph, Object.fromEntries(Object.entries(inputs).map(([name, tensor]) => [name, tensor.shape])))
-      const feeds = Object.fromEntries(this.graph.inputs.map(({ params }) => [params.name, nativeOf(inputs[params.name]!, this.graph)]))
+      const lengths = bindShapes(this.graph, { ...Object.fromEntries(Object.entries(inputs).map(([name, tensor]) => [name, tensor.shape])), ...this.#kept })
+      const feeds = Object.fromEntries(this.#given.map((name) => [name, nativeOf(inputs[name]!, this.graph)]))
       const results: Record<string, CpuTensor> = {}
       try {
         for (const [name, { type }] of Object.entries(this.graph.outputs)) if (!(name in this.#inPlace)) results[name] = this.#result(type.dtype, evaluateShape(type.shape, lengths), memory[name])
@@ -121,6 +132,15 @@ const nativeOf = (tensor: DeviceTensor, graph: Graph): ort.Tensor => {
 /** How long a thread of a program that waits awake does so. */
 const awakeMicroseconds = '200'
 
+type Constants = ReadonlyMap<string, Float32Array | FilePart>
+
+/** The folder that a program's files are in; TypeError when there are several. */
+const folderOf = (constants: Constants): string | undefined => {
+  const folders = new Set([...constants.values()].flatMap((value) => (value instanceof Float32Array ? [] : [dirname(value.path)])))
+  if (folders.size > 1) throw new TypeError(`expected the files of a program in one folder, found ${[...folders].join(', ')}`)
+  return [...folders][0]
+}
+
 class CpuDevice implements Device {
   readonly name = 'cpu'
   readonly liveBytes = 0
@@ -146,9 +166,11 @@ class CpuDevice implements Device {
     return Promise.resolve({ dtype: tensor.dtype, shape: tensor.shape, data: tensor.read() })
   }
 
-  async compile(graph: Graph, { keepsMemory = false, waitsAwake = false, inPlace = {}, float16 }: CompileOptions = {}): Promise<Program> {
+  async compile(graph: Graph, { keepsMemory = false, waitsAwake = false, inPlace = {}, constants = new Map(), float16 }: CompileOptions = {}): Promise<Program> {
+    const model = lower(forCpu(graph), { rules: cpuRules, directOutputs: true, parameters: constants, ...(float16 === undefined ? {} : { precision: 'float16', weights: float16.weights }) })
+    const folder = folderOf(constants)
     try {
-      const session = await ort.InferenceSession.create(encodeModel(withSentinel(lower(forCpu(graph), { rules: cpuRules, directOutputs: true, ...(float16 === undefined ? {} : { precision: 'float16', weights: float16.weights }) }))), {
+      const session = await ort.InferenceSession.create(encodeModel(withSentinel(model)), {
         executionProviders: ['cpu'],
         intraOpNumThreads: this.#threads,
         interOpNumThreads: 1,
@@ -156,12 +178,13 @@ class CpuDevice implements Device {
         logSeverityLevel: 3,
         // Every program's arena would hold its own peak, and more, for as long as it lives: docs/decisions/0110.
         enableCpuMemArena: keepsMemory,
-        enableMemPattern: false,
+        // Plans of a run's memory cost some, which there is where weights stand in memory once: docs/decisions/0115.
+        enableMemPattern: keepsMemory && constants.size > 0,
         ...(this.#profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: `${this.#profile}${graph.name.replaceAll(' ', '-')}` }),
         // Sessions alternate: a pool that spins after its run takes the next one's cores, for long unless it is told how long.
-        extra: { session: { intra_op: waitsAwake ? { allow_spinning: '1', spin_duration_us: awakeMicroseconds } : { allow_spinning: '0' } } },
+        extra: { session: { ...(folder === undefined ? {} : { model_external_initializers_file_folder_path: folder }), intra_op: waitsAwake ? { allow_spinning: '1', spin_duration_us: awakeMicroseconds } : { allow_spinning: '0' } } },
       })
-      const program = new CpuProgram(graph, session, { enqueue: this.#enqueue, pool: this.#pool, profiled: this.#profile !== undefined, inPlace })
+      const program = new CpuProgram(graph, session, { enqueue: this.#enqueue, pool: this.#pool, profiled: this.#profile !== undefined, inPlace, constants })
       this.#programs.add(program)
       return program
     } catch (error) {

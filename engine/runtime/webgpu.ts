@@ -175,7 +175,8 @@ class WebGpuDevice implements Device {
     })
   }
 
-  async compile(graph: Graph, { inPlace = {}, float16 }: CompileOptions = {}): Promise<Program> {
+  async compile(graph: Graph, { inPlace = {}, constants, float16 }: CompileOptions = {}): Promise<Program> {
+    if (constants !== undefined) throw new TypeError(`graph ${graph.name}: expected weights as inputs: a device with a memory of its own keeps tensors there`)
     const model = lower(graph, { rules: webgpuRules, lengthsAsInputs: true, ...(float16 === undefined ? {} : { precision: 'float16', weights: float16.weights }) })
     // With a preferred place for outputs, those that are given are not written to.
     const session = await enqueue(() => openSession(`graph ${graph.name}`, encodeModel(model), Object.keys(inPlace).length === 0))
