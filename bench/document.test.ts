@@ -28,14 +28,16 @@ describe('docs/performance.md', () => {
       batch: 1,
       threads: 2,
       processor: 'P',
+      date: '2026-01-02',
       command: 'C',
       gflop: 50,
       matmulGflopPerSecond: [200, 100, 300],
       contenders: [contender('ours', [500, 400, 600], 9e8), contender('transformers.js', [600, 600, 600])],
     }
-    const text = performanceDocument({ measurements: [measurement], profiles: [{ size: 'base', task: 'training', command: 'D', milliseconds: 200, kinds: { elementwise: 50, 'matrix products': 150 } }] })
+    const text = performanceDocument({ measurements: [measurement], profiles: [{ processor: 'P', size: 'base', task: 'training', command: 'D', milliseconds: 200, kinds: { elementwise: 50, 'matrix products': 150 } }] })
     expect(text).toContain('| base, inference of 10 s | ours (1) | 500 | 20.0 | 100 (50 % of MatMul\'s 200) |  |  | 0.90 GB (limit 1.0) |')
     expect(text).toContain('|  | transformers.js (1) | 600 | 16.7 | 83 | 1.20 × (1.00 to 1.50; goal 1.0) | 1.20 × (1.00 to 1.50) | 0.50 GB |')
+    expect(text).toContain('## P, 2 threads, 2026-01-02')
     expect(text).toContain('| matrix products | 75.0 % |')
   })
 })

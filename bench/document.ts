@@ -41,37 +41,47 @@ const profileRows = (profiles: readonly Profile[]): string[] => {
   const kinds = [...new Set(profiles.flatMap(({ kinds: of }) => Object.keys(of)))].sort()
   const share = ({ milliseconds: whole, kinds: of }: Profile, kind: string): string => `${((100 * (of[kind] ?? 0)) / whole).toFixed(1)} %`
   return [
-    `| kernels of | ${profiles.map(({ size, task }) => `${size}, ${task}`).join(' | ')} |`,
+    `| kernels of | ${profiles.map(({ size, task, processor }) => `${size}, ${task} (${processor})`).join(' | ')} |`,
     `| --- |${profiles.map(() => ' --- |').join('')}`,
     ...kinds.map((kind) => `| ${kind} | ${profiles.map((profile) => share(profile, kind)).join(' | ')} |`),
     `| all, a run | ${profiles.map((profile) => `${profile.milliseconds.toFixed(0)} ms`).join(' | ')} |`,
   ]
 }
 
+const commands = (all: readonly { size: string; task: string; command: string }[]): string[] => [...new Set(all.map(({ size, task, command }) => `- ${size}, ${task}: \`${command}\``))]
+
+/** What was measured on one processor. */
+const tableOf = (measurements: readonly Measurement[]): string[] => [
+  `## ${measurements[0]!.processor}, ${measurements[0]!.threads} threads, ${[...new Set(measurements.map(({ date }) => date))].join(' and ')}`,
+  '',
+  '| what | by | ms | audio s/s | GFLOP/s | their time / ours | their processor time / ours | peak memory |',
+  '| --- | --- | --- | --- | --- | --- | --- | --- |',
+  ...measurements.flatMap(measurementRows),
+  '',
+  ...commands(measurements),
+  '',
+]
+
 /** docs/performance.md from the raw figures. */
 export const performanceDocument = ({ measurements, profiles }: BenchResults): string => {
-  const processors = [...new Set(measurements.map(({ processor, threads }) => `${processor}, ${threads} threads`))]
+  const processors = [...new Set(measurements.map(({ processor }) => processor))]
   return `${[
     '# Performance',
     '<!-- Made by `npm run bench:document` from bench/results.json. -->',
-    `Measured on ${processors.join('; ')}; random weights, float32. The machine is a shared one: only what stands in one row was measured side by side. In each round every`,
-    'implementation runs once; times are medians of the rounds after one that is not counted, ratios are medians of the quotients within a round, with the least and the greatest (above 1: we are faster),',
-    'on the clock and in processor time (all threads), which other work on the machine disturbs less. GFLOP/s count matrix work once, however often it is computed.',
+    'Random weights, float32. The machines are shared ones: only what stands in one row was measured side by side. In each round every',
+    'implementation runs once, a second after the one before and each in its turn the first; times are medians of the rounds after one that is not counted, ratios are medians of the quotients within a round, with the least and the greatest (above 1: we are faster),',
+    'on the clock and in processor time (all threads), which other work on the machine disturbs less. GFLOP/s count matrix work once, however often it is computed. A table of an earlier day',
+    'is of the code of that day; before 2026-11-30 there was no pause, and ours was always the first.',
     '',
-    '| what | by | ms | audio s/s | GFLOP/s | their time / ours | their processor time / ours | peak memory |',
-    '| --- | --- | --- | --- | --- | --- | --- | --- |',
-    ...measurements.flatMap(measurementRows),
-    '',
+    ...processors.flatMap((processor) => tableOf(measurements.filter((one) => one.processor === processor))),
     'A training step is one target guided update: the frozen teacher, the student with bidirectional Mamba2 mixers, CTC, layerwise and output distillation, clipping and AdamW; the',
     'frontend is frozen. PyTorch is what one would write for a CPU, with SDPA attention and the chunked matrix form of the recurrence (bench/peers/training_step.py).',
     'transformers.js runs the same model from an ONNX file in float32.',
-    '',
-    ...measurements.map(({ size, task, command }) => `- ${size}, ${task}: \`${command}\``),
     '',
     '## Where the time goes',
     '',
     ...(profiles.length === 0
       ? ['Not measured yet.']
-      : ['Time of ONNX Runtime\'s kernels by kind; what runs outside of them (losses and the optimiser on the host, copies to and from the runtime) is not in it.', '', ...profileRows(profiles), '', ...profiles.map(({ size, task, command }) => `- ${size}, ${task}: \`${command}\``)]),
+      : ['Time of ONNX Runtime\'s kernels by kind; what runs outside of them (losses and the optimiser on the host, copies to and from the runtime) is not in it.', '', ...profileRows(profiles), '', ...commands(profiles)]),
   ].join('\n')}\n`
 }

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { availableParallelism, cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { benchTaskOf, writeModels, type BenchSize } from '../engine/jobs/benchTasks.ts'
@@ -10,7 +11,7 @@ import { Peer, type PeerRun } from './peers/peer.ts'
 import { keepMeasurement } from './results.ts'
 
 /**
- * Ours beside its peers, in rounds: in each, every one runs once, so that what else the machine does meets them alike.
+ * Ours beside its peers, in rounds: in each, every one runs once, so that what else the machine does meets them alike; the first of a round is another each time.
  * `npx tsx bench/measure.ts training|inference base|large --python PYTHON [--transformers-js FOLDER] [--rounds 5]`; PYTHON has torch, transformers, onnx
  * and onnxscript, FOLDER has node_modules/@huggingface/transformers. The figures go to bench/results.json.
  */
@@ -22,6 +23,9 @@ const [task, size] = positionals as ['training' | 'inference', BenchSize]
 const python = values.python
 if (python === undefined || !['training', 'inference'].includes(task) || !['base', 'large'].includes(size))
   throw new Error('expected training or inference, base or large, and --python PYTHON with torch and transformers')
+
+/** Threads of a pool may wait awake for some time after a run, in the way of the next one's. */
+const pauseMilliseconds = 1000
 
 const script = (name: string): string => fileURLToPath(new URL(`peers/${name}`, import.meta.url))
 const { version: runtimeVersion } = createRequire(import.meta.url)('onnxruntime-node/package.json') as { version: string }
@@ -51,7 +55,9 @@ try {
     await add('transformers.js', process.execPath, ['--import', 'tsx', script('transformersJs.ts'), packages, exported, String(seconds), String(threads)])
   }
   for (let round = -1; round < Number(values.rounds); round++)
-    for (const contender of contenders) {
+    for (let turn = 0; turn < contenders.length; turn++) {
+      const contender = contenders[(round + 1 + turn) % contenders.length]!
+      await setTimeout(pauseMilliseconds)
       const run = await contender.run()
       if (round < 0) rates.length = 0
       else contender.runs.push(run)
@@ -64,7 +70,8 @@ try {
     batch,
     threads,
     processor: cpus()[0]!.model,
-    command: `npx tsx bench/measure.ts ${task} ${size} --python PYTHON${contenders.length > 2 ? ' --transformers-js FOLDER' : ''}`,
+    date: new Date().toISOString().slice(0, 10),
+    command: `npx tsx bench/measure.ts ${task} ${size} --python PYTHON${contenders.length > 2 ? ' --transformers-js FOLDER' : ''} --rounds ${values.rounds}`,
     gflop: opened.work / 1e9,
     matmulGflopPerSecond: rates,
     contenders: contenders.map(({ name, version, runs }) => ({ name, version, runs })),

@@ -20,6 +20,8 @@ export interface Measurement {
   readonly batch: number
   readonly threads: number
   readonly processor: string
+  /** Of the day, YYYY-MM-DD. */
+  readonly date: string
   readonly command: string
   /** Matrix work of a run, and the rate of matrix products alone in each round. */
   readonly gflop: number
@@ -30,6 +32,7 @@ export interface Measurement {
 
 /** Milliseconds of a run's kernels by kind, and their sum. */
 export interface Profile {
+  readonly processor: string
   readonly size: BenchSize
   readonly task: 'training' | 'inference' | 'student'
   readonly command: string
@@ -50,11 +53,16 @@ export const readBenchResults = async (): Promise<BenchResults> => {
   return JSON.parse(text) as BenchResults
 }
 
-const order = (one: { size: BenchSize; task: string }): string => `${one.size === 'large' ? 1 : 0}${one.task}`
-const replaced = <One extends { size: BenchSize; task: string }>(all: readonly One[], one: One): One[] =>
-  [...all.filter(({ size, task }) => size !== one.size || task !== one.task), one].sort((a, b) => order(a).localeCompare(order(b)))
+interface Subject {
+  readonly processor: string
+  readonly size: BenchSize
+  readonly task: string
+}
+const order = ({ processor, size, task }: Subject): string => `${processor} ${size === 'large' ? 1 : 0}${task}`
+const replaced = <One extends Subject>(all: readonly One[], one: One): One[] =>
+  [...all.filter((other) => order(other) !== order(one)), one].sort((a, b) => order(a).localeCompare(order(b)))
 
-/** Puts figures in the place of older ones of the same size and task. */
+/** Puts figures in the place of older ones of the same processor, size and task. */
 export const keepMeasurement = async (one: Measurement): Promise<void> => {
   const all = await readBenchResults()
   await write({ ...all, measurements: replaced(all.measurements, one) })
