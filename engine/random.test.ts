@@ -18,28 +18,63 @@ test.each(knownAnswers)('Philox4x32-%i of counter %j and key %j', (rounds, count
   expect([...out]).toEqual(answer)
 })
 
-test('a mask is its stream: sixteen bits an element, the upper ones of one counter and the lower ones of another, whatever its length', () => {
+/** xoshiro128++ as its authors write it, over unsigned words: https://prng.di.unimi.it/xoshiro128plusplus.c */
+function* xoshiro(state: readonly number[]): Generator<number> {
+  const rotated = (x: number, k: number): number => ((x << k) | (x >>> (32 - k))) >>> 0
+  let [s0, s1, s2, s3] = state as [number, number, number, number]
+  for (;;) {
+    yield (rotated((s0 + s3) >>> 0, 7) + s0) >>> 0
+    const t = (s1 << 9) >>> 0
+    ;[s2, s3] = [(s2 ^ s0) >>> 0, (s3 ^ s1) >>> 0]
+    ;[s1, s0] = [(s1 ^ s2) >>> 0, (s0 ^ s3) >>> 0]
+    ;[s2, s3] = [(s2 ^ t) >>> 0, rotated(s3, 11)]
+  }
+}
+
+test('xoshiro128++ from 1, 2, 3, 4', () => {
+  const words = xoshiro([1, 2, 3, 4])
+  // Printed by its authors' program.
+  expect(Array.from({ length: 10 }, () => words.next().value)).toEqual([641, 1573767, 3222811527, 3517856514, 836907274, 4247214768, 3867114732, 1355841295, 495546011, 621204420])
+})
+
+test('a mask is its stream: sixteen bits say how far on the next dropped element is, as a geometric number', () => {
   fc.assert(
-    fc.property(fc.integer({ min: 0, max: 200 }), fc.double({ min: 0, max: 1, noNaN: true }), fc.nat(), (length, probability, seed) => {
+    fc.property(fc.integer({ min: 0, max: 2000 }), fc.double({ min: 0, max: 1, noNaN: true }), fc.nat(), (length, probability, seed) => {
       const mask = new Uint8Array(length)
       fillKeepMask(mask, probability, seed, 'dropout', 7, 'site')
-      const name = stream(seed, ['dropout', 7, 'site', 'mask'])
-      const bytesOf = (block: number, counter: number): Uint8Array => {
-        const words = new Uint32Array(4)
-        philox4x32([block, counter, name[2]!, name[3]!], name, 7, words)
-        return new Uint8Array(words.buffer)
+      const words = xoshiro([...stream(seed, ['dropout', 7, 'site', 'mask'])])
+      const expected = new Uint8Array(length).fill(1)
+      for (let at = -1; at < length; ) {
+        const { value: word } = words.next() as { value: number }
+        for (const bits of [word >>> 16, word & 0xffff]) {
+          let step = 1
+          while (step <= 255 && bits >= Math.round(65536 * (1 - (1 - probability) ** step))) step++
+          at += Math.min(step, 255)
+          if (step <= 255 && at < length) expected[at] = 0
+        }
       }
-      const number = (i: number): number => 256 * bytesOf(Math.floor(i / 16), 0)[i % 16]! + bytesOf(Math.floor(i / 16), 1)[i % 16]!
-      expect(mask).toEqual(Uint8Array.from({ length }, (_, i) => Number(number(i) >= Math.round(probability * 65536))))
+      expect(mask).toEqual(expected)
     }),
   )
 })
 
-test.each([0.1, 1 / 256, 0.5, 0.001])('drops as often as asked: %f', (probability) => {
+test('elements are dropped by themselves: neighbours, and those a longest step apart, both as often as two of them should be', () => {
+  const mask = new Uint8Array(4_000_000)
+  for (const probability of [0.1, 0.01]) {
+    fillKeepMask(mask, probability, 5, 'pairs')
+    for (const apart of [1, 2, 16, 254, 255, 256]) {
+      let both = 0
+      for (let i = apart; i < mask.length; i++) both += Number(mask[i] === 0 && mask[i - apart] === 0)
+      const share = probability ** 2
+      expect(Math.abs(both - share * mask.length)).toBeLessThan(4 * Math.sqrt(mask.length * share))
+    }
+  }
+})
+
+test.each([0, 0.1, 1 / 256, 0.5, 0.001, 1])('drops as often as asked: %f', (probability) => {
   const mask = new Uint8Array(4_000_000)
   fillKeepMask(mask, probability, 3, 'share')
   const dropped = mask.reduce((total, kept) => total + 1 - kept, 0)
-  const exact = Math.round(probability * 65536) / 65536
   // Four standard deviations of a binomial number.
-  expect(Math.abs(dropped - exact * mask.length)).toBeLessThan(4 * Math.sqrt(mask.length * exact * (1 - exact)))
+  expect(Math.abs(dropped - probability * mask.length)).toBeLessThanOrEqual(4 * Math.sqrt(mask.length * probability * (1 - probability)))
 })

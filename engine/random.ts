@@ -15,7 +15,6 @@ const M0 = 0xd2511f53 | 0
 const M1 = 0xcd9e8d57 | 0
 const W0 = 0x9e3779b9 | 0
 const W1 = 0xbb67ae85 | 0
-const highBits = 0x80808080 | 0
 
 const TWO_32 = 2 ** 32
 
@@ -163,59 +162,53 @@ export function fillUniform(out: Float32Array, low: number, high: number, seed: 
 }
 
 /**
- * A dropout mask: 1 (keep) with probability 1 - dropProbability, else 0, the probability rounded to a multiple of 2^-16. Each element takes 8 bits of
- * Philox4x32-7, the fewest rounds that pass BigCrush (Salmon et al., table 2), and 8 more, at the same place of a second stream, where those do not decide.
+ * A dropout mask: 1 (keep) with probability 1 - dropProbability, else 0, each element by itself. What is drawn, 16 bits at a time, is how many elements on the next dropped one is (a geometric
+ * number), so that time goes by the elements dropped: a base model's update wants 55 million elements. The bits are those of xoshiro128++ (Blackman & Vigna 2021), which starts where the
+ * key's stream does.
  */
 export function fillKeepMask(out: Uint8Array, dropProbability: number, seed: number, ...key: KeyPart[]): void {
   if (!(dropProbability >= 0 && dropProbability <= 1)) {
     throw new UsageError(`a dropout probability: expected 0 to 1, found ${dropProbability}`)
   }
-  const threshold = Math.round(dropProbability * 65536)
-  const [high, low] = [threshold >>> 8, threshold & 0xff]
-  const name = stream(seed, [...key, 'mask'])
-  const [key0, key1, upper2, upper3] = [...name].map((word) => word | 0) as [number, number, number, number]
-  // Four bytes at a time: in a lane of 16 bits, a byte and 0x100 - (high + 1) carry into bit 8 when the byte is above `high`.
-  const above = (Math.max(0, 0xff - high) * 0x00010001) | 0
-  const equal = Math.imul(high, 0x01010101)
-  const blocks = Math.ceil(out.length / 16)
-  const drawn = new Uint32Array(4 * blocks)
-  const bytes = new Uint8Array(drawn.buffer)
-  const [first, further] = [new Uint32Array(4), new Uint32Array(4)]
-  const [firstBytes, furtherBytes] = [new Uint8Array(first.buffer), new Uint8Array(further.buffer)]
-  for (let block = 0; block < blocks; block++) {
-    // philox4x32 written out: a large batch draws a hundred million elements an update, and calls took more than half of the time.
-    let c0 = block
-    let c1 = 0
-    let c2 = upper2
-    let c3 = upper3
-    let k0 = key0
-    let k1 = key1
-    for (let round = 0; round < 7; round++) {
-      const high0 = multiplyHigh(0x1f53, 0xd251, c0)
-      const high1 = multiplyHigh(0x8d57, 0xcd9e, c2)
-      const low0 = Math.imul(M0, c0)
-      const low1 = Math.imul(M1, c2)
-      c0 = high1 ^ c1 ^ k0
-      c1 = low1
-      c2 = high0 ^ c3 ^ k1
-      c3 = low0
-      k0 = (k0 + W0) | 0
-      k1 = (k1 + W1) | 0
-    }
-    drawn[4 * block] = bytesAbove(c0, above)
-    drawn[4 * block + 1] = bytesAbove(c1, above)
-    drawn[4 * block + 2] = bytesAbove(c2, above)
-    drawn[4 * block + 3] = bytesAbove(c3, above)
-    if (!hasZeroByte(c0 ^ equal) && !hasZeroByte(c1 ^ equal) && !hasZeroByte(c2 ^ equal) && !hasZeroByte(c3 ^ equal)) continue
-    first.set([c0, c1, c2, c3])
-    philox4x32([block, 1, name[2]!, name[3]!], name, 7, further)
-    for (let lane = 0; lane < 16; lane++) if (firstBytes[lane] === high) bytes[16 * block + lane] = furtherBytes[lane]! >= low ? 1 : 0
+  out.fill(1)
+  const { length } = out
+  const steps = stepsOf(dropProbability)
+  let [s0, s1, s2, s3] = [...stream(seed, [...key, 'mask'])].map((word) => word | 0) as [number, number, number, number]
+  for (let at = -1; at < length; ) {
+    const sum = (s0 + s3) | 0
+    const word = (((sum << 7) | (sum >>> 25)) + s0) | 0
+    const shifted = s1 << 9
+    s2 ^= s0
+    s3 ^= s1
+    s1 ^= s2
+    s0 ^= s3
+    s2 ^= shifted
+    s3 = (s3 << 11) | (s3 >>> 21)
+    const [first, second] = [steps[word >>> 16]!, steps[word & 0xffff]!]
+    at += first >> 1
+    if (at < length) out[at] = first & 1
+    at += second >> 1
+    if (at < length) out[at] = second & 1
   }
-  out.set(bytes.subarray(0, out.length))
 }
 
-/** 1 in each byte of a word where the byte and the lane of `above` carry, else 0. */
-const bytesAbove = (word: number, above: number): number => ((((word & 0x00ff00ff) + above) >>> 8) & 0x00010001) | ((((word >>> 8) & 0x00ff00ff) + above) & 0x01000100)
+const longestStep = 255
+const stepTables = new Map<number, Uint16Array>()
 
-/** Whether a byte of a word is zero (Mycroft). */
-const hasZeroByte = (word: number): boolean => ((word - 0x01010101) & ~word & highBits) !== 0
+/**
+ * By 16 bits: twice the number of elements that a mask goes on, and 1 when the element there is kept as well: none of the longest step was dropped, and what comes after does not remember it.
+ * Shares are those of the geometric distribution, each end of a step's range rounded to a multiple of 2^-16.
+ */
+const stepsOf = (dropProbability: number): Uint16Array => {
+  const known = stepTables.get(dropProbability)
+  if (known !== undefined) return known
+  const table = new Uint16Array(65536).fill(2 * longestStep + 1)
+  let from = 0
+  for (let step = 1; step <= longestStep; step++) {
+    const to = Math.round(65536 * (1 - (1 - dropProbability) ** step))
+    table.fill(2 * step, from, to)
+    from = to
+  }
+  stepTables.set(dropProbability, table)
+  return table
+}
