@@ -1,3 +1,6 @@
+/** What is smaller comes fresh: it costs nothing, and must not make room for itself among what does. */
+const leastBytes = 2 ** 16
+
 /** How much larger than asked for a stretch of memory may be that is used again. */
 const slack = 2
 
@@ -8,6 +11,7 @@ export class MemoryPool {
 
   /** At least so many bytes, with whatever stands in them. */
   take(bytes: number): ArrayBuffer {
+    if (bytes < leastBytes) return new ArrayBuffer(bytes)
     const best = this.#free.reduce<ArrayBuffer | undefined>(
       (found, buffer) => (buffer.byteLength >= bytes && buffer.byteLength <= slack * bytes && buffer.byteLength < (found?.byteLength ?? Infinity) ? buffer : found),
       undefined,
@@ -23,7 +27,7 @@ export class MemoryPool {
 
   /** Memory that nobody looks at any more. */
   give(buffer: ArrayBuffer): void {
-    this.#free.push(buffer)
+    if (buffer.byteLength >= leastBytes) this.#free.push(buffer)
   }
 
   /** Bytes that wait to be used again. */
