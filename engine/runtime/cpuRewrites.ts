@@ -27,6 +27,8 @@ const rewrites: { readonly [O in Op]?: (value: Value<O>) => Value | undefined } 
   add: broadcast(add),
   sub: broadcast(sub),
   mul: broadcast(mul),
+  // Products transpose their operand again for every 128 columns of the result, in which a quarter of their time goes: [3072, 998] times [998, 768] in 36 instead of 43 ms.
+  matmul: ({ inputs: [a, b], params: { transposeA, transposeB } }) => (transposeA && a!.type.shape.length === 2 ? matmul(transpose(a!, [1, 0]), b!, { transposeB }) : undefined),
   // CausalConvWithState runs on one thread: 17 ms for [2, 499, 1024] and 4 taps, against 5 ms as a grouped convolution with its transposes.
   causalConv: ({ inputs: [x, weight] }) => {
     const [channels, kernel] = weight!.type.shape as [number, number]
