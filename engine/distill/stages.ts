@@ -112,6 +112,12 @@ const worthOf = (value: Value): number => {
   return ((worthKeeping[value.op] ?? 0) * matrixWork([value], lengths)) / bytes
 }
 
+/** A product with its bias, where it is read for nothing else: it takes no more memory, and spares the sum. */
+const withBias = (product: Value, nodes: readonly Value[]): Value => {
+  const [sum, ...others] = nodes.filter(({ inputs }) => inputs.includes(product))
+  return sum?.op === 'add' && others.length === 0 && sum.inputs.some(({ op, type }) => op === 'input' && type.shape.length === 1) ? sum : product
+}
+
 /** The programs of a stage when the forward pass keeps what the backward pass would compute again at great cost; the rest is computed again all the same. */
 const keeping = (forward: Graph, backward: Graph | undefined, guidedBackward: Graph | undefined): Pick<StageGraphs, 'dear' | 'keeping'> => {
   const wanted = new Set([...(backward?.nodes ?? []), ...(guidedBackward?.nodes ?? [])])
@@ -119,7 +125,7 @@ const keeping = (forward: Graph, backward: Graph | undefined, guidedBackward: Gr
     .filter((value) => value.op in worthKeeping && wanted.has(value))
     .map((value) => ({ value, worth: worthOf(value) }))
     .sort((a, b) => b.worth - a.worth)
-    .map(({ value }) => value)
+    .map(({ value }) => withBias(value, [...new Set([...forward.nodes, ...wanted])]))
   return {
     dear,
     keeping: (count) => {
