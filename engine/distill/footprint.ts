@@ -41,7 +41,8 @@ export const footprintOf = ({ student, teacher, source, guidance, settings, trai
   const activations = masks + hidden * (guided ? 2 : 1)
 
   const layers = config.num_hidden_layers
-  const kept = layers * keptWithin(own.layer, keptBytes / layers, bindings).bytes
+  const ofLayers = keptWithin(own.layer, keptBytes / layers, bindings)
+  const kept = ofLayers.count === 0 ? 0 : layers * ofLayers.bytes + keptWithin(own.projection, Infinity, bindings).bytes
 
   const graphsOf = (of: Wav2Vec2Config, training: boolean): Graph[] =>
     (Object.entries(trainingStages(of, { ...options, training })) as [StageKind, (typeof own)[StageKind]][])

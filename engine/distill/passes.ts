@@ -9,7 +9,7 @@ export interface Pass {
   readonly features: DeviceTensor
   /** The encoder's input and the output of each layer: N + 1. */
   readonly inputs: readonly DeviceTensor[]
-  /** What each layer kept for its backward pass; undefined where it will be computed again. */
+  /** What each layer kept for its backward pass, and behind them the projection; undefined where it will be computed again. */
   readonly kept: (Kept | undefined)[]
   /** The last hidden state, behind the final norm where there is one. */
   readonly last: DeviceTensor
@@ -32,15 +32,17 @@ interface PassOptions {
 
 /** Runs the projection, the layers but those dropped, and the head over a frontend's features. */
 export const forwardPass = async (device: Device, runner: StageRunner, features: DeviceTensor, batch: BatchContext, { dropped = new Set(), keep = 0 }: PassOptions = {}): Promise<Pass> => {
-  const inputs = [await runner.projection(features, batch)]
-  const kept: (Kept | undefined)[] = []
   const count = runner.keptWithin(keep, batch)
+  const kept: (Kept | undefined)[] = []
+  const projected = count === 0 ? { y: await runner.projection(features, batch), kept: undefined } : await runner.keepingProjection(features, batch)
+  const inputs = [projected.y]
   for (let i = 0; i < runner.layers; i++) {
     const x = inputs[i]!
     const layer = dropped.has(i) ? { y: x, kept: undefined } : count === 0 ? { y: await runner.layer(i, x, batch), kept: undefined } : await runner.keepingLayer(i, x, batch, count)
     inputs.push(layer.y)
     kept.push(layer.kept)
   }
+  kept.push(projected.kept)
   const { hidden, logits } = await runner.head(inputs[runner.layers]!, batch)
   const { data, shape } = await device.read(logits)
   logits.dispose()
@@ -55,11 +57,13 @@ export const disposePass = ({ inputs, kept, last }: Pass): void => {
   for (const tensor of new Set([...inputs, last, ...kept.flatMap((own) => Object.values(own ?? {}))])) tensor.dispose()
 }
 
-/** What a layer kept, which is forgotten with it: memory falls while the backward pass goes down. */
-const take = (kept: Pass['kept'], layer: number): Kept | undefined => {
-  const own = kept[layer]
-  kept[layer] = undefined
-  return own
+/** Uses what a stage kept, which is forgotten with that: memory falls while the backward pass goes down. */
+const consume = async <T>(kept: Pass['kept'], index: number, use: (own: Kept | undefined) => Promise<T>): Promise<T> => {
+  const own = kept[index]
+  kept[index] = undefined
+  const result = await use(own)
+  for (const tensor of Object.values(own ?? {})) tensor.dispose()
+  return result
 }
 
 /**
@@ -83,13 +87,11 @@ export const backwardPass = async (
     if (dropped.has(i)) continue
     const above = dx!
     // The last layer's hidden state was compared in the head, behind the final norm.
-    const own = take(kept, i)
-    ;({ dx, alignment } = await runner.layerBackward(i, inputs[i]!, above, batch, gradient, i < layers - 1 ? guideOf(i) : undefined, own))
-    for (const tensor of Object.values(own ?? {})) tensor.dispose()
+    ;({ dx, alignment } = await consume(kept, i, (own) => runner.layerBackward(i, inputs[i]!, above, batch, gradient, i < layers - 1 ? guideOf(i) : undefined, own)))
     if (i < layers - 1) losses[i] = alignment
     above.dispose()
   }
-  const { dx: dFeatures } = await runner.projectionBackward(features, dx!, batch, gradient)
+  const { dx: dFeatures } = await consume(kept, layers, (own) => runner.projectionBackward(features, dx!, batch, gradient, own))
   dx!.dispose()
   if (audio !== undefined) await runner.frontendBackward(audio, dFeatures!, gradient)
   dFeatures?.dispose()

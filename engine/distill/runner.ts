@@ -97,6 +97,12 @@ export class StageRunner {
     return (await this.#run('projection', 'forward', 'projection', { x: features }, context)).y!
   }
 
+  /** The same, keeping all that was dear to compute: little beside what a layer keeps. */
+  async keepingProjection(features: DeviceTensor, context: BatchContext): Promise<{ y: DeviceTensor; kept: Kept }> {
+    const { y, ...kept } = await this.#run('projection', 'forward', 'projection', { x: features }, context, this.#graphs.projection.dear.length)
+    return { y: y!, kept }
+  }
+
   /** How many of a layer's dear results all layers together can keep of a batch in so many bytes. */
   keptWithin(bytes: number, { batch, frames }: Pick<BatchContext, 'batch' | 'frames'>): number {
     return keptWithin(this.#graphs.layer, bytes / this.layers, { batch, time: frames }).count
@@ -138,8 +144,8 @@ export class StageRunner {
   }
 
   /** `dx`, the gradient of the features, is there when the frontend is trained. */
-  projectionBackward(features: DeviceTensor, dy: DeviceTensor, context: BatchContext, gradient: Gradient): Promise<StageGradient> {
-    return this.#backward('projection', 'projection', { x: features, dy }, context, gradient)
+  projectionBackward(features: DeviceTensor, dy: DeviceTensor, context: BatchContext, gradient: Gradient, kept?: Kept): Promise<StageGradient> {
+    return this.#backward('projection', 'projection', { x: features, dy, ...kept }, context, gradient, undefined, Object.keys(kept ?? {}).length)
   }
 
   async frontendBackward(audio: SpeechBatch, dy: DeviceTensor, gradient: Gradient): Promise<void> {
