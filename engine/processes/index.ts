@@ -19,7 +19,7 @@ export const launch = (module: URL, events: ChildEvents): Child => {
 
 /**
  * What the GNU C library is told, so that memory which is freed stays in one heap: training frees and allocates gigabytes an update, and what goes back to the system comes again page by page, cleared
- * (docs/decisions/0116). Other libraries pay no heed. The `cald` command starts with the same (`cli/main.ts`).
+ * (docs/decisions/0116); and to ask for huge pages, of which there are fewer to make and to look up (0117). Other libraries pay no heed. The `cald` command starts with the same (`cli/main.ts`).
  */
 export const keptMemory = { MALLOC_ARENA_MAX: '1', MALLOC_MMAP_MAX_: '0', MALLOC_TRIM_THRESHOLD_: String(2 ** 46), GLIBC_TUNABLES: 'glibc.malloc.hugetlb=1' }
 
