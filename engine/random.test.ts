@@ -34,7 +34,7 @@ function* xoshiro(state: readonly number[]): Generator<number> {
 test('xoshiro128++ from 1, 2, 3, 4', () => {
   const words = xoshiro([1, 2, 3, 4])
   // Printed by its authors' program.
-  expect(Array.from({ length: 10 }, () => words.next().value)).toEqual([641, 1573767, 3222811527, 3517856514, 836907274, 4247214768, 3867114732, 1355841295, 495546011, 621204420])
+  expect(Array.from({ length: 10 }, () => words.next().value as number)).toEqual([641, 1573767, 3222811527, 3517856514, 836907274, 4247214768, 3867114732, 1355841295, 495546011, 621204420])
 })
 
 test('a mask is its stream: sixteen bits say how far on the next dropped element is, as a geometric number', () => {
