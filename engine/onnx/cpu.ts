@@ -5,14 +5,11 @@ import { weightedProduct } from './product.ts'
 
 const isZero = ({ op, params }: Value): boolean => op === 'constant' && (params as Value<'constant'>['params']).values.every((value) => value === 0)
 
-/** Of the batch, and nothing that was computed to keep what is not finite out. */
-const isGiven = ({ op, inputs }: Value): boolean => op === 'input' || (op === 'reshape' && isGiven(inputs[0]!))
-
 /** What the CPU lowers otherwise. */
 export const cpuRules: Partial<LoweringRules> = {
   attention: tiledAttention,
   matmul: weightedProduct,
-  // Dropout and padding, a bit an element or a frame: `Where` selects twice and merges, on one thread. Finite values come out the same.
-  select: (emitter, { inputs: [keep, kept, otherwise], type }, [condition, a, b], precision) =>
-    isGiven(keep!) && sameShape(kept!.type.shape, type.shape) && isZero(otherwise!) ? emitter.emit('Mul', [a!, emitter.cast(condition!, precision)]) : emitter.emit('Where', [condition!, a!, b!]),
+  // Dropout, a bit an element: `Where` selects twice and merges, on one thread. Finite values come out the same; of padding, whose frames may hold anything, only `Where` makes zeros.
+  select: (emitter, { inputs: [keep, , otherwise], type }, [condition, a, b], precision) =>
+    keep!.op === 'input' && sameShape(keep!.type.shape, type.shape) && isZero(otherwise!) ? emitter.emit('Mul', [a!, emitter.cast(condition!, precision)]) : emitter.emit('Where', [condition!, a!, b!]),
 }
