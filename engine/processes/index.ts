@@ -21,10 +21,11 @@ export const launch = (module: URL, events: ChildEvents): Child => {
  * What the GNU C library is told, so that memory which is freed stays in one heap: training frees and allocates gigabytes an update, and what goes back to the system comes again page by page, cleared
  * (docs/decisions/0116); and to ask for huge pages, of which there are fewer to make and to look up (0117). Other libraries pay no heed. The `cald` command starts with the same (`cli/main.ts`).
  */
-export const keptMemory = { MALLOC_ARENA_MAX: '1', MALLOC_MMAP_MAX_: '0', MALLOC_TRIM_THRESHOLD_: String(2 ** 46), GLIBC_TUNABLES: 'glibc.malloc.hugetlb=1' }
+export const keptMemory: Readonly<Record<string, string>> = { MALLOC_ARENA_MAX: '1', MALLOC_MMAP_MAX_: '0', MALLOC_TRIM_THRESHOLD_: '-1', GLIBC_TUNABLES: 'glibc.malloc.hugetlb=1' }
 
 const forked = (entry: URL, { onMessage, onEnd, heard = false, keepsMemory = false }: ChildEvents): Child => {
-  const own = Object.fromEntries(Object.entries(process.env).filter(([name]) => !(name in keptMemory)))
+  // What this process was started with goes no further by itself; what a user says otherwise does.
+  const own = Object.fromEntries(Object.entries(process.env).filter(([name, value]) => keptMemory[name] !== value))
   const child = fork(entry, { env: { ...own, ...(keepsMemory ? keptMemory : {}) }, execArgv: compiled ? [] : ['--import', 'tsx'], stdio: ['ignore', 'ignore', heard ? 'inherit' : 'ignore', 'ipc'] })
   child.on('message', onMessage)
   child.on('error', ({ message }) => {
